@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* State shared between processes, as GObjects: the only header a program includes. */
+
+#define SHMOBJ_INSIDE
+
+#include "shmobj-version-macros.h"
+#include "base/shmobj-error.h"
+#include "base/shmobj-frame.h"
+
+#undef SHMOBJ_INSIDE
