@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Every byte that two processes share, except what LMDB keeps. Change anything here and
+ * LAYOUT_VERSION goes up.
+ *
+ * All segments begin alike; integers are in native byte order (a segment never leaves its machine):
+ *
+ *     0        4096                    69632                          size
+ *     [ header ][ slots, 1024 x 64 B  ][ what the kind holds          ]
+ *
+ *     kind       at 69632
+ *     QUEUE      [ RingShared, 4096 ][ ring's data: capacity + 4096                          ]
+ *     PIPE       [ RingShared, 4096 ][ RingShared, 4096 ][ data: there ][ data: back ]
+ *     ARENA      [ ArenaShared, 4096 ][ cells, 64 B each ]
+ *
+ * A segment of kind MEMORY (ShmobjSharedMemory) is the user's bytes from 0 on and has none of this.
+ */
+
+#include <glib.h>
+#include <stdatomic.h>
+
+#define LAYOUT_MAGIC G_GUINT64_CONSTANT (0x314a424f4d4853c4) /* "\xc4SHMOBJ1" */
+#define LAYOUT_VERSION 1
+#define LAYOUT_BYTE_ORDER 0x01020304
+#define LAYOUT_PAGE 4096
+
+#define SLOT_COUNT 1024
+#define SLOTS_OFFSET LAYOUT_PAGE
+#define OBJECT_OFFSET (SLOTS_OFFSET + SLOT_COUNT * 64)
+
+/* One side's words never share a cache line with the other's; two lines, because neighbours are
+ * fetched in pairs. */
+#define LAYOUT_LINE __attribute__ ((aligned (128)))
+
+typedef enum
+{
+  SEGMENT_QUEUE = 1,
+  SEGMENT_PIPE = 2,
+  SEGMENT_ARENA = 3,
+} SegmentKind;
+
+typedef struct
+{
+  guint64 magic;
+  guint32 byte_order;
+  guint32 version;
+  guint32 kind;
+  guint32 slot_count;
+  guint64 size;
+  guint64 parameter[4]; /* fixed at creation, of the kind's choosing: queue: capacity, maxsize ·
+                           pipe: capacity, duplex */
+} SegmentHeader;
+
+G_STATIC_ASSERT (sizeof (SegmentHeader) == 64);
+
+/* One participant. Only the token decides anything; the rest is for people to read. */
+typedef struct
+{
+  _Atomic (guint32) token; /* of the last one who took this slot: generation << 10 | slot */
+  _Atomic (guint32) pid;   /* 0: left in good order */
+  _Atomic (guint64)
+      start_time; /* of the process, in clock ticks since boot (field 22 of /proc/PID/stat) */
+  _Atomic (guint64) command[2]; /* /proc/PID/comm, 16 bytes with NUL */
+  guint64 spare[4];
+} Slot;
+
+G_STATIC_ASSERT (sizeof (Slot) == 64);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "base/fork.h"
+#include "base/segment.h"
+
+/* Who uses a segment, and who of them is alive (base/participants.c). One per process and mapped
+ * segment. */
+typedef struct
+{
+  Segment *segment;         /* whose slots these are; outlives us */
+  _Atomic (guint32) token;  /* ours, of generation `joined`; 0 before we joined */
+  _Atomic (guint32) joined; /* the fork generation in which we took our slot */
+  int fd;      /* (owned): the description that carries our lock; -1 before we joined */
+  GMutex lock; /* two threads joining at once */
+  ForkHook hook;
+} Participants;
+
+/* A token is a slot and a generation, never 0, and leaves the top bit free for users of the word.
+ */
+#define TOKEN_BITS 31
+#define TOKEN_MASK 0x7fffffffu
+#define TOKEN_SLOT(t) ((t) & (SLOT_COUNT - 1))
+
+void participants_init (Participants *self, Segment *segment);
+void participants_clear (Participants *self); /* leaves */
+
+guint32 participants_join (Participants *self, GError **error);
+
+/* Our token; joins at the first use in a process. 0 with an error: no free slot
+ * (G_IO_ERROR_NO_SPACE names the limit), no descriptors (G_IO_ERROR_TOO_MANY_OPEN_FILES). */
+static inline guint32
+participants_me (Participants *self, GError **error)
+{
+  guint32 token = atomic_load_explicit (&self->token, memory_order_acquire);
+
+  if (G_LIKELY (token != 0 &&
+                atomic_load_explicit (&self->joined, memory_order_relaxed) == fork_generation ()))
+    return token;
+  return participants_join (self, error);
+}
+
+/* The kernel's word on whether the one who took @token is gone. FALSE for ourselves. Only after we
+ * joined. */
+gboolean participants_is_dead (Participants *self, guint32 token);
+
+/* Something like "process 4711 (python3)" for messages. */
+char *participants_describe (Participants *self, guint32 token);
