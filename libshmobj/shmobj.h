@@ -8,5 +8,6 @@
 #include "shmobj-version-macros.h"
 #include "base/shmobj-error.h"
 #include "base/shmobj-frame.h"
+#include "objects/shmobj-open-flags.h"
 
 #undef SHMOBJ_INSIDE
