@@ -9,5 +9,6 @@
 #include "base/shmobj-error.h"
 #include "base/shmobj-frame.h"
 #include "objects/shmobj-open-flags.h"
+#include "objects/shmobj-shareable.h"
 
 #undef SHMOBJ_INSIDE
