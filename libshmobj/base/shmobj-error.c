@@ -6,4 +6,13 @@
 
 #include "base/shmobj-error.h"
 
-G_DEFINE_QUARK (shmobj - error - quark, shmobj_error)
+/* Not G_DEFINE_QUARK: clang-format puts spaces into the name there. */
+GQuark
+shmobj_error_quark (void)
+{
+  static GQuark quark;
+
+  if (quark == 0)
+    quark = g_quark_from_static_string ("shmobj-error-quark");
+  return quark;
+}

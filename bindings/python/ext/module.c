@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The extension module: gi/overrides/_shmobj.abi3.so, beside the override that uses it.
+ *
+ * It is not meant to be called by programs. The override asks it for methods, which it puts into
+ * its classes, and for the codec, which the tests also use by itself.
+ */
+
+#include "codec.h"
+#include "errors.h"
+
+/* encode (value, allow_pickle=False) → (kind, type, data) */
+static PyObject *
+module_encode (PyObject *module, PyObject *arguments)
+{
+  PyObject *value, *result = NULL;
+  int allow_pickle = FALSE;
+  Encoded encoded;
+
+  if (!PyArg_ParseTuple (arguments, "O|p", &value, &allow_pickle))
+    return NULL;
+
+  if (codec_encode (value, allow_pickle, &encoded))
+    result = Py_BuildValue ("(is#y#)", (int) encoded.frame.kind,
+                            encoded.frame.type ? encoded.frame.type : "",
+                            (Py_ssize_t) encoded.frame.type_length,
+                            (const char *) encoded.frame.data, (Py_ssize_t) encoded.frame.size);
+  encoded_clear (&encoded);
+  return result;
+}
+
+/* decode (kind, type, data, allow_pickle=False) → value */
+static PyObject *
+module_decode (PyObject *module, PyObject *arguments)
+{
+  int kind, allow_pickle = FALSE;
+  const char *type, *data;
+  Py_ssize_t type_length, size;
+  ShmobjFrame frame;
+
+  if (!PyArg_ParseTuple (arguments, "is#y#|p", &kind, &type, &type_length, &data, &size,
+                         &allow_pickle))
+    return NULL;
+
+  frame = (ShmobjFrame){ .kind = kind,
+                         .type = type,
+                         .type_length = type_length,
+                         .data = (const guint8 *) data,
+                         .size = size };
+  return codec_decode (&frame, allow_pickle);
+}
+
+static PyMethodDef methods[] = {
+  { "encode", module_encode, METH_VARARGS,
+    "encode(value, allow_pickle=False) -> (kind, type, data)" },
+  { "decode", module_decode, METH_VARARGS,
+    "decode(kind, type, data, allow_pickle=False) -> value" },
+  { NULL },
+};
+
+static struct PyModuleDef definition = {
+  PyModuleDef_HEAD_INIT, .m_name = "_shmobj",  .m_doc = "What gi.overrides.Shmobj is fast with.",
+  .m_size = -1,          .m_methods = methods,
+};
+
+PyMODINIT_FUNC PyInit__shmobj (void);
+
+PyMODINIT_FUNC
+PyInit__shmobj (void)
+{
+  PyObject *module = codec_init () ? PyModule_Create (&definition) : NULL;
+
+  if (module != NULL && (PyModule_AddIntConstant (module, "BYTES", SHMOBJ_FRAME_BYTES) < 0 ||
+                         PyModule_AddIntConstant (module, "VARIANT", SHMOBJ_FRAME_VARIANT) < 0 ||
+                         PyModule_AddIntConstant (module, "PICKLE", SHMOBJ_FRAME_PICKLE) < 0))
+    Py_CLEAR (module);
+  return module;
+}
