@@ -7,6 +7,16 @@
 #include "base/shmobj-error.h"
 
 /* Not G_DEFINE_QUARK: clang-format puts spaces into the name there. */
+
+/**
+ * shmobj_error_quark:
+ *
+ * The number of the library's error domain; write `SHMOBJ_ERROR`.
+ *
+ * Returns: the domain
+ *
+ * Since: 1.0
+ */
 GQuark
 shmobj_error_quark (void)
 {
