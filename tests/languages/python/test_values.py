@@ -202,6 +202,8 @@ def unpack(variant):
     if t.startswith("a{"):
         pairs = [variant.get_child_value(i) for i in range(variant.n_children())]
         return {unpack(p.get_child_value(0)): unpack(p.get_child_value(1)) for p in pairs}
+    if t[0] == "{":
+        return {unpack(variant.get_child_value(0)): unpack(variant.get_child_value(1))}
     if t[0] in "a(":
         items = [unpack(variant.get_child_value(i)) for i in range(variant.n_children())]
         return tuple(items) if t[0] == "(" else items
