@@ -17,11 +17,10 @@ FUNCTION_LINES = 60
 
 def all_files():
     """Every file of the project, by its path from the top; without git (a tarball), all but what is built."""
-    listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard", "-z"], capture_output=True,
-                            text=True, check=False)
-    if listed.returncode == 0:
-        names = listed.stdout.split("\0")
-    else:
+    try:
+        names = subprocess.run(["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard", "-z"], capture_output=True,
+                               text=True, check=True).stdout.split("\0")
+    except (OSError, subprocess.CalledProcessError):
         names = [os.path.relpath(os.path.join(folder, name), ROOT)
                  for folder, _below, files in os.walk(ROOT) for name in files]
     return sorted(name for name in names if name and not re.match(r"(build[^/]*|\.git)/|.*__pycache__/", name)
