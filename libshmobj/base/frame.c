@@ -97,43 +97,17 @@ shmobj_frame_steal_variant (ShmobjFrame *frame, GError **error)
   return variant_of (frame, G_VARIANT_TYPE (type));
 }
 
-gsize
-frame_stored_size (const ShmobjFrame *frame)
-{
-  if (frame->size > FRAME_SIZE_MAX || frame->type_length > G_MAXUINT16)
-    return 0;
-  return sizeof (FrameHeader) + frame->size + frame->type_length;
-}
-
-void
-frame_store (const ShmobjFrame *frame, void *at)
-{
-  FrameHeader header = { frame->size, frame->kind, frame->type_length };
-
-  memcpy (at, &header, sizeof header);
-  at = (guint8 *) at + sizeof header;
-  if (frame->size > 0)
-    memcpy (at, frame->data, frame->size);
-  if (frame->type_length > 0)
-    memcpy ((guint8 *) at + frame->size, frame->type, frame->type_length);
-}
-
 gboolean
 frame_check_header (const void *at, gsize available, FrameHeader *header)
 {
-  guint64 whole;
+  guint64 word;
 
-  if (available < sizeof *header)
+  if (available < sizeof word)
     return FALSE;
-
-  memcpy (header, at, sizeof *header);
-  __asm__ volatile(
-      "" ::
-          : "memory"); /* what was checked is the copy, not the shared bytes once more */
-  whole = sizeof *header + (guint64) header->size + header->type_length;
-
-  return header->kind >= SHMOBJ_FRAME_BYTES && header->kind <= SHMOBJ_FRAME_PICKLE &&
-         (header->type_length > 0) == (header->kind == SHMOBJ_FRAME_VARIANT) && whole <= available;
+  memcpy (&word, at, sizeof word);
+  __asm__ volatile(""
+                   : "+r"(word)); /* what is checked is this copy, not the shared bytes once more */
+  return frame_header_unpack (word, available, header);
 }
 
 void

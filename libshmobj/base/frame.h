@@ -3,6 +3,8 @@
 
 #include "base/shmobj-frame.h"
 
+#include <string.h>
+
 /* How a frame lies in memory, 8-byte aligned in a ring, anywhere in a store:
  *
  *     0       4      6             8                     8 + size
@@ -19,13 +21,48 @@ G_STATIC_ASSERT (sizeof (FrameHeader) == 8);
 
 #define FRAME_SIZE_MAX G_GUINT64_CONSTANT (0xfffff000)
 
-/* Bytes that @frame needs with its header; 0 when it is too large for any ring or store (>
- * FRAME_SIZE_MAX, type > 65535). */
-gsize frame_stored_size (const ShmobjFrame *frame);
+/* The header as one word: what is stored and loaded in one piece, and checked in a register. */
+static inline guint64
+frame_header_pack (const ShmobjFrame *frame)
+{
+  return (guint32) frame->size | (guint64) frame->kind << 32 | (guint64) frame->type_length << 48;
+}
+
+/* FALSE when @word is no header of a frame that occupies at most @available bytes. */
+static inline gboolean
+frame_header_unpack (guint64 word, gsize available, FrameHeader *header)
+{
+  *header = (FrameHeader){ .size = word, .kind = word >> 32, .type_length = word >> 48 };
+  return sizeof *header + (guint64) header->size + header->type_length <= available &&
+         header->kind - 1u < SHMOBJ_FRAME_PICKLE &&
+         (header->type_length > 0) == (header->kind == SHMOBJ_FRAME_VARIANT);
+}
+
+/* Bytes that @frame needs with its header; 0 when it is too large for any ring or store. */
+static inline gsize
+frame_stored_size (const ShmobjFrame *frame)
+{
+  if (G_UNLIKELY (frame->size > FRAME_SIZE_MAX || frame->type_length > G_MAXUINT16))
+    return 0;
+  return sizeof (FrameHeader) + frame->size + frame->type_length;
+}
+
 /* Writes header, data and type: exactly frame_stored_size() bytes. */
-void frame_store (const ShmobjFrame *frame, void *at);
-/* Reads @header of a frame that occupies @available bytes. The bytes may be another's: the header
- * is copied once and checked. FALSE when it is none (kind unknown, longer than @available). */
+static inline void
+frame_store (const ShmobjFrame *frame, void *at)
+{
+  guint64 word = frame_header_pack (frame);
+
+  memcpy (at, &word, sizeof word);
+  at = (guint8 *) at + sizeof word;
+  if (frame->size > 0)
+    memcpy (at, frame->data, frame->size);
+  if (frame->type_length > 0)
+    memcpy ((guint8 *) at + frame->size, frame->type, frame->type_length);
+}
+
+/* Reads the header of a frame that occupies at most @available bytes. The bytes may be another's:
+ * they are copied once and the copy is checked. FALSE when it is none. */
 gboolean frame_check_header (const void *at, gsize available, FrameHeader *header);
 /* Copies out the frame at @at (checked as above): @frame then owns a buffer. FALSE when it is none,
  * or memory ran out. */

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "base/doorbell.h"
+#include "base/frame.h"
+#include "base/guard.h"
+
+/* The two-guard byte ring (base/ring.c), and how one waits for it (base/ring-wait.c). */
+
+typedef struct
+{
+  _Atomic (guint64) pos;
+  _Atomic (guint64) count;
+} RingPosition;
+
+/* One end: its guard, where it is (in the slot whose count is the word's), and what it last saw of
+ * the other end. */
+typedef struct
+{
+  LAYOUT_LINE Guard guard;
+  _Atomic (guint32) other_count;
+  _Atomic (guint64) other_pos;
+  RingPosition slot[2];
+} RingEnd;
+
+typedef struct
+{
+  RingEnd write;
+  RingEnd read;
+  LAYOUT_LINE _Atomic (guint32) pub; /* (records written << 1) | a reader sleeps */
+  _Atomic (guint64) restart; /* 1 + the number of the record that lies at offset 0 of a fresh round,
+                                read position or not */
+  LAYOUT_LINE _Atomic (guint32) con; /* (records read << 1) | a writer sleeps */
+  LAYOUT_LINE _Atomic (guint32) read_seat;
+  LAYOUT_LINE _Atomic (guint32) write_seat;
+  LAYOUT_LINE _Atomic (guint32) in_bell; /* DOORBELL_* bits; stored under the write guard */
+  _Atomic (guint32) out_bell;            /* stored under the read guard */
+  _Atomic (guint32) flags;               /* RING_* below */
+  _Atomic (guint64)
+      reserved; /* how much of the data may be touched; stored under the write guard, only grows */
+  _Atomic (guint64) need; /* free bytes that are worth waking a writer for */
+  LAYOUT_LINE GuardStatistics guards;
+  _Atomic (guint64) sleeps, wakes, seats_taken_over, grown;
+} RingShared;
+
+G_STATIC_ASSERT (sizeof (RingShared) <= LAYOUT_PAGE);
+
+#define RING_SIZE_MIN 4096
+#define RING_FIRST_STEP (64 * 1024)
+#define RING_OFFSET_BITS 40
+#define RING_CAPACITY_MAX (G_GUINT64_CONSTANT (1) << (RING_OFFSET_BITS - 1))
+
+typedef enum
+{
+  RING_OK,
+  RING_EMPTY,
+  RING_FULL,
+  RING_SHALLOW,   /* would fit if the ring grew deeper */
+  RING_TOO_SMALL, /* the reader's buffer; nothing was taken */
+  RING_TOO_LARGE, /* more than the capacity */
+  RING_REFUSED,   /* the reader does not want this kind; nothing was taken */
+  RING_NO_SPACE,  /* the machine has no memory left for the ring to grow */
+  RING_STUCK,     /* a guard's owner lives and does not run */
+  RING_CORRUPT,   /* shared words that no writer of ours leaves */
+  RING_CANCELLED,
+  RING_INTERRUPTED, /* a signal handler ran, and the caller asked to be told */
+  RING_AGAIN,       /* internal: look again */
+} RingStatus;
+
+/* One process's view of a ring. */
+typedef struct
+{
+  RingShared *shared;
+  guint8 *data;
+  guint64 capacity;
+  guint32 maxsize; /* most records at a time; 0: no such limit */
+  Segment *segment;
+  guint64 data_offset;
+  Participants *participants;
+  Doorbell in, out; /* in: something to get; out: room to put */
+  WaitHabit reading, writing;
+} Ring;
+
+/* How long, and until what else, a call waits. */
+typedef struct
+{
+  gint64 deadline_us;     /* of wait_deadline() */
+  int cancel_fd;          /* readable when cancelled; -1: none, then the wait is a plain sleep */
+  gboolean interruptible; /* come back when a signal handler ran */
+} RingPatience;
+
+/* A reader's buffer and what it wants. */
+typedef struct
+{
+  guint accept; /* bit 1 << kind for each kind of frame */
+  gpointer buffer;
+  gsize size;
+  FrameHeader header; /* of the message that was taken, or did not fit */
+} RingGet;
+
+#define RING_ACCEPT(kind) (1u << (kind))
+#define RING_ACCEPT_ALL (~0u)
+
+/* Bytes in a segment for a ring's data, a multiple of the page size. */
+guint64 ring_data_size (guint64 capacity);
+/* How much of them a new ring needs to have reserved. */
+guint64 ring_first_reserve (guint64 capacity);
+/* Once, in fresh memory. */
+void ring_create (RingShared *shared, guint64 capacity);
+void ring_attach (Ring *ring,
+                  RingShared *shared,
+                  guint64 data_offset,
+                  guint64 capacity,
+                  guint32 maxsize,
+                  Segment *segment,
+                  Participants *participants);
+
+/* What a frame takes up in a ring. */
+static inline gsize
+ring_record_size (gsize stored)
+{
+  return (stored + 7) & ~(gsize) 7;
+}
+
+/* Never wait for the other side. @deadline_us is for the guard alone. */
+RingStatus ring_try_put (
+    Ring *ring, guint32 me, const ShmobjFrame *frame, gboolean may_grow, gint64 deadline_us);
+RingStatus ring_try_get (Ring *ring, guint32 me, RingGet *get, gint64 deadline_us);
+
+RingStatus
+ring_put (Ring *ring, guint32 me, const ShmobjFrame *frame, const RingPatience *patience);
+RingStatus ring_get (Ring *ring, guint32 me, RingGet *get, const RingPatience *patience);
+
+/* Hints, true at some moment during the call. */
+gboolean ring_has_message (Ring *ring);
+gboolean ring_has_room (Ring *ring, gsize stored);
+guint32 ring_count (Ring *ring);
+guint64 ring_written (Ring *ring); /* records ever put */
+guint64 ring_read (Ring *ring);    /* records ever got */
+
+/* Makes the bell ring at the next message (room). RING_AGAIN: there is one now; RING_OK: armed.
+ * @bits: DOORBELL_ARMED, with DOORBELL_WANTED for a listener who does not tell us when he listens.
+ */
+RingStatus ring_arm_in (Ring *ring, guint32 me, guint32 bits, gint64 deadline_us);
+RingStatus ring_arm_out (Ring *ring, guint32 me, guint32 bits, gsize stored, gint64 deadline_us);
+
+/* For base/ring-wait.c: under both guards. */
+RingStatus ring_lock_both (Ring *ring, guint32 me, gint64 deadline_us);
+void ring_unlock_both (Ring *ring);
+void ring_set_need (Ring *ring, gsize stored);
