@@ -28,6 +28,13 @@ _Atomic (guint32) *fork_word = &ordinary_word;
 static guint32 last_generation = 1; /* copied by fork, so the child knows what to go on from */
 static pthread_mutex_t hooks_lock = PTHREAD_MUTEX_INITIALIZER;
 static ForkHook *hooks;
+static _Atomic (guint32) forks;
+
+guint32
+fork_count (void)
+{
+  return atomic_load_explicit (&forks, memory_order_acquire);
+}
 
 guint32
 fork_adopt (void)
@@ -78,6 +85,7 @@ fork_hook_remove (ForkHook *hook)
 static void
 before_fork (void)
 {
+  atomic_fetch_add (&forks, 1);
   pthread_mutex_lock (&hooks_lock);
 }
 

@@ -19,6 +19,10 @@ fork_generation (void)
   return G_LIKELY (generation != 0) ? generation : fork_adopt ();
 }
 
+/* How often this process has forked, or was about to: what existed before may have another holder.
+ * A raw clone() is not counted. */
+guint32 fork_count (void);
+
 /* What is to happen in a forked child before anything else there: close what belongs to the parent.
  * Runs with no other thread alive; must not allocate, lock, or call back into this file. Embedded
  * in its owner, which removes it before it ends. */

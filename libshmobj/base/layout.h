@@ -12,7 +12,7 @@
  *     kind       at 69632
  *     QUEUE      [ RingShared, 4096 ][ ring's data: capacity + 4096                          ]
  *     PIPE       [ RingShared, 4096 ][ RingShared, 4096 ][ data: there ][ data: back ]
- *     ARENA      [ ArenaShared, 4096 ][ cells, 64 B each ]
+ *     ARENA      [ ArenaShared, 4096 ][ cells, 64 B each: kind, then LockShared or EventShared ]
  *
  * A segment of kind MEMORY (ShmobjSharedMemory) is the user's bytes from 0 on and has none of this.
  */
@@ -49,7 +49,7 @@ typedef struct
   guint32 slot_count;
   guint64 size;
   guint64 parameter[4]; /* fixed at creation, of the kind's choosing: queue: capacity, maxsize ·
-                           pipe: capacity, duplex */
+                           pipe: capacity, duplex · arena: number of cells */
 } SegmentHeader;
 
 G_STATIC_ASSERT (sizeof (SegmentHeader) == 64);
@@ -66,3 +66,47 @@ typedef struct
 } Slot;
 
 G_STATIC_ASSERT (sizeof (Slot) == 64);
+
+/* Many small objects in one segment (base/arena.c). */
+#define ARENA_CELLS_OFFSET (OBJECT_OFFSET + LAYOUT_PAGE)
+
+typedef struct
+{
+  _Atomic (guint32) guard; /* whoever hands out a cell */
+  _Atomic (guint32) used;  /* how many cells were handed out; the others were never touched */
+} ArenaShared;
+
+typedef enum
+{
+  CELL_FREE = 0,
+  CELL_LOCK = 1,
+  CELL_EVENT = 2,
+} CellKind;
+
+typedef struct
+{
+  _Atomic (guint32) kind; /* stored last, once the content is good */
+  guint32 spare;
+  guint64 content[7];
+} ArenaCell;
+
+G_STATIC_ASSERT (sizeof (ArenaCell) == 64);
+
+/* A lock (base/lock.c): the content of a cell, or part of another segment. */
+typedef struct
+{
+  _Atomic (guint32) word;      /* its owner's token, and LOCK_WAITERS */
+  _Atomic (guint32) listening; /* 1: somebody waits by the bell */
+  _Atomic (guint32) heir;      /* the owner's token, if it took the lock over from a dead one */
+  _Atomic (guint32) spare;
+} LockShared;
+
+/* An event (base/event.c): the content of a cell. */
+typedef struct
+{
+  _Atomic (guint32) word;      /* times cleared << 2 | somebody sleeps << 1 | set */
+  _Atomic (guint32) listening; /* 1: somebody waits by the bell */
+} EventShared;
+
+G_STATIC_ASSERT (sizeof (LockShared) <= sizeof (((ArenaCell *) NULL)->content));
+G_STATIC_ASSERT (sizeof (EventShared) <= sizeof (((ArenaCell *) NULL)->content));

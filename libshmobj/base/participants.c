@@ -54,6 +54,7 @@ close_in_child (ForkHook *hook)
   if (self->fd >= 0)
     close (self->fd);
   self->fd = -1;
+  g_mutex_init (&self->lock); /* a thread that the child does not have may hold it */
   atomic_store_explicit (&self->token, 0, memory_order_relaxed);
 }
 

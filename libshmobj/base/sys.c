@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -58,6 +59,12 @@ real_eventfd (void)
 }
 
 static int
+real_epoll (void)
+{
+  return epoll_create1 (EPOLL_CLOEXEC);
+}
+
+static int
 real_socketpair (int fds[2])
 {
   return socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds);
@@ -82,6 +89,7 @@ SysCalls sys = {
   .mmap = real_mmap,
   .lock = real_lock,
   .eventfd = real_eventfd,
+  .epoll = real_epoll,
   .socketpair = real_socketpair,
   .futex = real_futex,
 };

@@ -20,6 +20,7 @@ typedef struct
   void *(*mmap) (size_t size, int fd, off_t offset);
   int (*lock) (int fd, int command, struct flock *lock);
   int (*eventfd) (void);
+  int (*epoll) (void);
   int (*socketpair) (int fds[2]);
   long (*futex) (_Atomic (guint32) *word,
                  int operation,

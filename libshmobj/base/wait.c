@@ -66,7 +66,7 @@ set (_Atomic (guint32) *guess, guint32 value)
 }
 
 gboolean
-wait_spin (WaitHabit *habit, _Atomic (guint32) *word, guint32 count)
+wait_spin_masked (WaitHabit *habit, _Atomic (guint32) *word, guint32 mask, guint32 value)
 {
   guint32 most = spin_limit (), waits = get (&habit->waits),
           budget = waits == 0 ? most : get (&habit->budget), limit = budget;
@@ -84,7 +84,7 @@ wait_spin (WaitHabit *habit, _Atomic (guint32) *word, guint32 count)
   for (guint32 spun = 0, step = 2; spun < limit; spun += step, step += step < 64 ? step / 2 : 0)
     {
       wait_pause (step);
-      if (WAIT_COUNT (atomic_load_explicit (word, memory_order_acquire)) != count)
+      if ((atomic_load_explicit (word, memory_order_acquire) & mask) != value)
         {
           set (&habit->budget, MIN (budget + most / 8, most));
           return TRUE;
@@ -164,6 +164,12 @@ int
 wait_add_and_wake_one (_Atomic (guint32) *word)
 {
   return operate_and_wake (word, FUTEX_OP_ADD, 1, 1);
+}
+
+int
+wait_or_and_wake_all (_Atomic (guint32) *word, guint32 bits)
+{
+  return operate_and_wake (word, FUTEX_OP_OR, bits, G_MAXINT);
 }
 
 int

@@ -33,9 +33,17 @@ typedef struct
 #define WAIT_COUNT(w) ((w) >> 1)
 #define WAIT_COUNT_MASK 0x7fffffffu
 
-/* Spins until the word's count is no longer @count. FALSE when that did not come, or when spinning
- * has not paid lately. */
-gboolean wait_spin (WaitHabit *habit, _Atomic (guint32) *word, guint32 count);
+/* Spins until the bits @mask of the word are no longer @value. FALSE when that did not come, or
+ * when spinning has not paid lately. */
+gboolean wait_spin_masked (WaitHabit *habit, _Atomic (guint32) *word, guint32 mask, guint32 value);
+
+/* Spins until the word's count is no longer @count. */
+static inline gboolean
+wait_spin (WaitHabit *habit, _Atomic (guint32) *word, guint32 count)
+{
+  return wait_spin_masked (habit, word, ~WAIT_SLEEPER, count << 1);
+}
+
 /* The same after a pause that grows for as long as pausing makes batches; @most is how large a
  * batch can become. */
 gboolean wait_linger (WaitHabit *habit, _Atomic (guint32) *word, guint32 count, guint32 most);
@@ -58,6 +66,8 @@ WaitResult wait_sleep (_Atomic (guint32) *word, guint32 value, gint64 most_us);
 int wait_wake (_Atomic (guint32) *word, int n);
 /* Adds 1 to *@word and wakes one sleeper, in one system call: no death comes between the two. */
 int wait_add_and_wake_one (_Atomic (guint32) *word);
+/* Sets the @bits (below 2048) in *@word and wakes all sleepers, in one system call. */
+int wait_or_and_wake_all (_Atomic (guint32) *word, guint32 bits);
 /* Stores @value (below 4096) in *@word and wakes up to @n sleepers, in one system call. */
 int wait_set_and_wake (_Atomic (guint32) *word, guint32 value, int n);
 static inline int
