@@ -10,5 +10,6 @@
 #include "base/shmobj-frame.h"
 #include "objects/shmobj-open-flags.h"
 #include "objects/shmobj-shareable.h"
+#include "objects/shmobj-shared-memory.h"
 
 #undef SHMOBJ_INSIDE

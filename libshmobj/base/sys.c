@@ -46,6 +46,12 @@ real_mmap (size_t size, int fd, off_t offset)
   return mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
 }
 
+static void *
+real_mmap_read (size_t size, int fd)
+{
+  return mmap (NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+}
+
 static int
 real_lock (int fd, int command, struct flock *lock)
 {
@@ -87,6 +93,7 @@ SysCalls sys = {
   .ftruncate = real_ftruncate,
   .fallocate = real_fallocate,
   .mmap = real_mmap,
+  .mmap_read = real_mmap_read,
   .lock = real_lock,
   .eventfd = real_eventfd,
   .epoll = real_epoll,

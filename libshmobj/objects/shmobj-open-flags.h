@@ -6,8 +6,11 @@
 #endif
 
 #include "shmobj-version-macros.h"
+#include <glib-object.h>
 
 G_BEGIN_DECLS
+
+#define SHMOBJ_TYPE_OPEN_FLAGS (shmobj_open_flags_get_type ())
 
 /**
  * ShmobjOpenFlags:
@@ -29,5 +32,8 @@ typedef enum /*< flags >*/
   SHMOBJ_OPEN_EXCLUSIVE = 1 << 1,
   SHMOBJ_OPEN_READ_ONLY = 1 << 2,
 } ShmobjOpenFlags;
+
+SHMOBJ_AVAILABLE_IN_1_0
+GType shmobj_open_flags_get_type (void) G_GNUC_CONST;
 
 G_END_DECLS
