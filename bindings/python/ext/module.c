@@ -8,6 +8,8 @@
 
 #include "codec.h"
 #include "errors.h"
+#include "methods.h"
+#include "object.h"
 
 /* encode (value, allow_pickle=False) → (kind, type, data) */
 static PyObject *
@@ -53,6 +55,7 @@ module_decode (PyObject *module, PyObject *arguments)
 static PyMethodDef methods[] = {
   { "encode", module_encode, METH_VARARGS,
     "encode(value, allow_pickle=False) -> (kind, type, data)" },
+  { "view", memory_view, METH_O, "view(shared_memory) -> memoryview or None" },
   { "decode", module_decode, METH_VARARGS,
     "decode(kind, type, data, allow_pickle=False) -> value" },
   { NULL },
@@ -68,7 +71,7 @@ PyMODINIT_FUNC PyInit__shmobj (void);
 PyMODINIT_FUNC
 PyInit__shmobj (void)
 {
-  PyObject *module = codec_init () ? PyModule_Create (&definition) : NULL;
+  PyObject *module = codec_init () && object_init () ? PyModule_Create (&definition) : NULL;
 
   if (module != NULL && (PyModule_AddIntConstant (module, "BYTES", SHMOBJ_FRAME_BYTES) < 0 ||
                          PyModule_AddIntConstant (module, "VARIANT", SHMOBJ_FRAME_VARIANT) < 0 ||

@@ -13,7 +13,7 @@ import unittest
 from gi.overrides import _shmobj
 from gi.repository import GLib
 
-from shmobj import _errors
+from shmobj import _errors, _values
 
 PAGE = os.path.join(os.environ["SHMOBJ_SOURCE"], "libshmobj", "docs", "values.md")
 SLOWER = int(os.environ.get("SHMOBJ_TEST_SLOWER", "1"))
@@ -232,6 +232,22 @@ class Agreement(Seeded):
             if kind == _shmobj.VARIANT:
                 again = GLib.Variant.new_tuple(to_glib(kind, type_string, data).get_normal_form())
                 self.assertTrue(same(from_glib(again), (value,)))
+
+    def test_the_codec_in_python_does_the_same(self):
+        for _ in range(1000 // SLOWER):
+            value = random_value(self.rng, 3)
+            if not representable(value):
+                with self.assertRaises(_errors.NotRepresentable):
+                    _values.to_variant(value)
+                continue
+            ours = to_glib(*_shmobj.encode(value))
+            theirs = _values.to_variant(value)
+            self.assertEqual(ours.get_type_string(), theirs.get_type_string())
+            self.assertEqual(ours.get_data_as_bytes().get_data(), theirs.get_data_as_bytes().get_data())
+            self.assertTrue(same(_values.from_variant(ours), value))
+        for value in Pickles.VALUES:
+            with self.subTest(repr(value)), self.assertRaises(_errors.NotRepresentable):
+                _values.to_variant(value)
 
     def test_a_variant_inside_a_value(self):
         inner = GLib.Variant("a(yv)", [(1, GLib.Variant("s", "x"))])

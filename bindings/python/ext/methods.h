@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "python.h"
+
+/* The methods that the override puts into its classes; each table ends with an empty entry. */
+extern PyMethodDef queue_methods[];
+extern PyMethodDef connection_methods[];
+extern PyMethodDef lock_methods[];
+extern PyMethodDef event_methods[];
+extern PyMethodDef list_methods[];
+extern PyMethodDef dict_methods[];
+
+/* memory_view (module, memory) → memoryview, or None once it was closed */
+PyObject *memory_view (PyObject *module, PyObject *wrapper);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "python.h"
+
+/* What all methods need: the C object behind a wrapper, arguments, time-outs. */
+
+/* Called once, when the module is made: finds out how to reach the pointer in a wrapper. */
+gboolean object_init (void);
+/* The C object of a wrapper of that type, borrowed; NULL with an exception. */
+gpointer object_of (PyObject *wrapper, GType type);
+/* Is the wrapper's attribute allow_pickle true? -1 with an exception. */
+int object_allows_pickle (PyObject *wrapper);
+
+/* Makes @methods (ended by an empty one) methods of @class. */
+gboolean object_add_methods (PyObject *class, PyMethodDef *methods);
+
+#define FAST (METH_FASTCALL | METH_KEYWORDS)
+#define AS_METHOD(function) ((PyCFunction) (void (*) (void)) (function))
+
+/* Puts positional and keyword arguments into @slots, borrowed, NULL where none was given. @names
+ * ends with NULL; the first @required must be there. */
+gboolean arguments_take (const char *const *names,
+                         gsize required,
+                         PyObject *const *arguments,
+                         Py_ssize_t n,
+                         PyObject *keywords,
+                         PyObject **slots);
+
+/* From `block` and `timeout` (each may be NULL) to microseconds. */
+gboolean timeout_of (PyObject *block, PyObject *timeout, gint64 *timeout_us);
+
+/* A wait that Python's signal handlers can end. */
+typedef struct
+{
+  gint64 timeout_us; /* what is left */
+  gint64 end_us;     /* on the monotonic clock */
+} Waiting;
+
+void waiting_begin (Waiting *self, gint64 timeout_us);
+/* After the C call came back with "interrupted": runs Python's handlers. FALSE with the exception
+ * that one of them raised. */
+gboolean waiting_go_on (Waiting *self);

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Which class gets which methods. The order matters: first all that introspection found is
+translated (shmobj._wrap), then come the protocols of Python, then what makes them fast."""
+
+import gi
+from gi.repository import Gio, GLib, GObject
+
+from . import _errors, _memory, _sharing, _wrap
+
+
+def _add(cls, methods):
+    """Puts what a plain class defines into an introspected one."""
+    for name, member in vars(methods).items():
+        if name not in ("__module__", "__dict__", "__weakref__", "__doc__", "cls"):
+            setattr(cls, name, member)
+
+
+def _introspected(module):
+    for name in dir(module):
+        thing = getattr(module, name)
+        if isinstance(getattr(thing, "__info__", None), (gi._gi.ObjectInfo, gi._gi.InterfaceInfo)):
+            yield thing
+
+
+def _init(self, *args, **kwargs):
+    """Properties by keyword. The object is made at once, not by its first method: a child forked in
+    between would else make one of its own."""
+    GObject.Object.__init__(self, *args, **kwargs)
+    try:
+        self.init(None)
+    except GLib.Error as error:
+        raise _errors.from_gerror(error) from None
+
+
+def adapt(module, extension):
+    for cls in _introspected(module):
+        _wrap.wrap_class(cls)
+        if issubclass(cls, Gio.Initable):
+            cls.__init__ = _init
+        if issubclass(cls, module.Shareable):
+            cls.__reduce__ = _sharing.reduce
+
+    memory = module.SharedMemory
+    _add(memory, _memory.Methods)
+    _add(memory, _memory.extension_methods(extension.view) if extension else _memory.plain_methods(memory))

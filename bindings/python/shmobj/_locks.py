@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Shmobj.Lock and Shmobj.Event, with the names and habits of multiprocessing's."""
+
+from . import _errors, _wrap
+
+
+class LockMethods:
+    def __enter__(self):
+        return self.acquire()
+
+    def __exit__(self, *_):
+        self.release()
+
+    def __repr__(self):
+        return f"<Shmobj.Lock({'locked' if self.is_locked() else 'unlocked'})>"
+
+    def locked(self):
+        return self.is_locked()
+
+
+class EventMethods:
+    def __repr__(self):
+        return f"<Shmobj.Event({'set' if self.is_set() else 'unset'})>"
+
+
+def _sliced(attempt, timeout_us):
+    """attempt (microseconds), which raises TimedOut, as a bool; in slices, for Ctrl-C."""
+
+    def step(left, last):
+        try:
+            attempt(left)
+        except _errors.TimedOut:
+            return False, False
+        return True, True
+
+    return _wrap.waiting(timeout_us, step)
+
+
+def plain_lock_methods(cls):
+    acquire = cls.acquire
+
+    class Plain:
+        def acquire(self, block=True, timeout=None):
+            """Takes the lock. False when that was not possible in time."""
+            timeout_us = _wrap.microseconds(timeout) if block else 0
+            return _sliced(lambda left: acquire(self, left / 1e6), timeout_us)
+
+    return Plain
+
+
+def plain_event_methods(cls):
+    wait = cls.wait
+
+    class Plain:
+        def wait(self, timeout=None):
+            """Waits until the event is set. False when it was not in time."""
+            return _sliced(lambda left: wait(self, left / 1e6), _wrap.microseconds(timeout))
+
+    return Plain

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Introspected methods, as Python wants them.
+
+Every class of the library passes through here once, when the override is loaded:
+
+ - a GError becomes an exception of shmobj._errors,
+ - an argument `timeout_us` becomes `timeout` in seconds (None: for ever), and it and what follows it
+   may be left out,
+ - a GVariant argument takes any Python value, a GVariant result arrives as one.
+
+What is called often is then replaced by the extension's own methods.
+"""
+
+import math
+
+import gi
+from gi.repository import GLib
+
+from . import _errors, _values
+
+# Handles are GVariants by nature.
+RAW = {"to_handle", "new_from_handle"}
+
+
+def microseconds(timeout):
+    """From what Python says to what the library wants."""
+    if timeout is None:
+        return -1
+    if math.isnan(timeout):
+        raise ValueError("timeout is not a number")
+    if timeout > 1e12:
+        return -1
+    return max(0, math.ceil(timeout * 1e6))
+
+
+def waiting(timeout_us, step):
+    """Calls step (timeout_us) in slices until it is done, so that Ctrl-C is noticed between them.
+
+    step returns (done, result) or raises; a slice that ran out is (False, None)."""
+    end = None if timeout_us < 0 else GLib.get_monotonic_time() + timeout_us
+    slice_us = 100_000
+    while True:
+        left = slice_us if end is None else min(slice_us, max(0, end - GLib.get_monotonic_time()))
+        last = end is not None and left < slice_us
+        done, result = step(left, last)
+        if done or last:
+            return result
+
+
+def _type_of(argument):
+    """PyGObject has called it both."""
+    return argument.get_type_info() if hasattr(argument, "get_type_info") else argument.get_type()
+
+
+def _is_variant(type_info):
+    if type_info.get_tag_as_string() != "interface":
+        return False
+    interface = type_info.get_interface()
+    return interface.get_namespace() == "GLib" and interface.get_name() == "Variant"
+
+
+def _is_array(type_info):
+    return type_info.get_tag_as_string() == "array"
+
+
+def _is_variant_array(type_info):
+    return _is_array(type_info) and _is_variant(type_info.get_param_type(0))
+
+
+def _converters(info):
+    """For each argument by position a conversion or None, and the position of timeout_us."""
+    convert, timeout_at, names = [], None, []
+    arguments = info.get_arguments()
+    # the lengths of arrays are not arguments in Python
+    lengths = {_type_of(a).get_array_length() for a in arguments if _is_array(_type_of(a))}
+    for position, argument in enumerate(arguments):
+        if argument.get_direction() == gi._gi.Direction.OUT or position in lengths:
+            continue
+        name, type_info = argument.get_name(), _type_of(argument)
+        if name == "timeout_us":
+            timeout_at = len(convert)
+            convert.append(microseconds)
+        elif _is_variant(type_info):
+            convert.append(_values.to_variant)
+        elif _is_variant_array(type_info):
+            convert.append(lambda values: [_values.to_variant(value) for value in values])
+        else:
+            convert.append(None)
+        names.append(name)
+    return convert, timeout_at, names
+
+
+def _result(info):
+    result = info.get_return_type()
+    if _is_variant(result):
+        return lambda value: None if value is None else _values.from_variant(value)
+    if _is_variant_array(result):
+        return lambda values: [_values.from_variant(value) for value in values]
+    return None
+
+
+def _translate(call, info):
+    """A function that calls `call`, which takes the arguments of `info` (and self before them)."""
+    convert, timeout_at, names = _converters(info)
+    result = _result(info)
+    skip = 1 if info.is_method() else 0
+    is_plain = timeout_at is None and not any(convert)
+    rename = {"timeout": "timeout_us"}
+
+    def arguments(args, kwargs):
+        args = list(args)
+        for position in range(skip, len(args)):
+            index = position - skip
+            if index < len(convert) and convert[index]:
+                args[position] = convert[index](args[position])
+        named = {}
+        for name, value in kwargs.items():
+            name = rename.get(name, name) if timeout_at is not None else name
+            index = names.index(name) if name in names else -1
+            named[name] = convert[index](value) if index >= 0 and convert[index] else value
+        if timeout_at is not None and len(args) - skip <= timeout_at and "timeout_us" not in named:
+            named["timeout_us"] = -1
+        return args, named
+
+    def method(*args, **kwargs):
+        if not is_plain:
+            args, kwargs = arguments(args, kwargs)
+        try:
+            value = call(*args, **kwargs)
+        except GLib.Error as error:
+            translated = _errors.from_gerror(error)
+        else:
+            return result(value) if result else value
+        raise translated
+
+    method.__name__ = method.__qualname__ = info.get_name()
+    method.__doc__ = getattr(call, "__doc__", None)
+    return method
+
+
+def wrap_class(cls):
+    """Replaces each introspected method of the class that needs it."""
+    for name, member in list(vars(cls).items()):
+        info = member.__func__ if isinstance(member, (staticmethod, classmethod)) else member
+        if not isinstance(info, gi._gi.FunctionInfo) or name in RAW:
+            continue
+        if info.is_method():
+            setattr(cls, name, _translate(info, info))
+        elif info.can_throw_gerror():
+            setattr(cls, name, staticmethod(_translate(getattr(cls, name), info)))

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""multiprocessing with shared objects that need no server, no threads and no pickling to speak of.
+
+    from shmobj import multiprocessing as mp
+
+Processes are the standard library's, with all their start methods. Queue, Pipe, Lock, Event, Manager
+and shared_memory are libshmobj's, under the names and with the habits that they have there. What
+libshmobj does not have is not here either: nothing silently stands in for anything.
+"""
+
+import multiprocessing as _standard
+from multiprocessing import (
+    AuthenticationError,
+    BufferTooShort,
+    ProcessError,
+    TimeoutError,
+    active_children,
+    cpu_count,
+    current_process,
+    freeze_support,
+    get_all_start_methods,
+    get_logger,
+    get_start_method,
+    log_to_stderr,
+    parent_process,
+    set_executable,
+    set_forkserver_preload,
+    set_start_method,
+)
+
+from . import _process
+from ._objects import Event, Lock, Manager, Pipe, Queue
+from ._process import Process
+
+__all__ = [
+    "AuthenticationError",
+    "BufferTooShort",
+    "Event",
+    "Lock",
+    "Manager",
+    "Pipe",
+    "Process",
+    "ProcessError",
+    "Queue",
+    "TimeoutError",
+    "active_children",
+    "cpu_count",
+    "current_process",
+    "freeze_support",
+    "get_all_start_methods",
+    "get_context",
+    "get_logger",
+    "get_start_method",
+    "log_to_stderr",
+    "parent_process",
+    "set_executable",
+    "set_forkserver_preload",
+    "set_start_method",
+]
+
+
+class _Context:
+    """One start method with our objects: what get_context() gives."""
+
+    AuthenticationError = AuthenticationError
+    BufferTooShort = BufferTooShort
+    ProcessError = ProcessError
+    TimeoutError = TimeoutError
+
+    Event = staticmethod(Event)
+    Lock = staticmethod(Lock)
+    Manager = staticmethod(Manager)
+    Pipe = staticmethod(Pipe)
+    Queue = staticmethod(Queue)
+
+    active_children = staticmethod(active_children)
+    current_process = staticmethod(current_process)
+    parent_process = staticmethod(parent_process)
+
+    def __init__(self, standard, process):
+        self._standard = standard
+        self.Process = process
+        for name in (
+            "cpu_count",
+            "freeze_support",
+            "get_logger",
+            "get_start_method",
+            "log_to_stderr",
+            "set_executable",
+            "set_forkserver_preload",
+            "set_start_method",
+        ):
+            setattr(self, name, getattr(standard, name))
+
+    def get_context(self, method=None):
+        return self if method is None else get_context(method)
+
+
+def get_context(method=None):
+    """The default start method, or the one named, with everything this module has."""
+    standard = _standard.get_context(method)
+    name = standard.get_start_method() if method is None else method
+    return _Context(standard, _process.CLASSES[name])

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The objects that processes share, made as multiprocessing makes them: by functions."""
+
+from .._library import Shmobj
+
+
+def _for_python(thing):
+    """As multiprocessing's own these carry whatever pickles, to readers as trusted as we are."""
+    thing.allow_pickle = True
+    return thing
+
+
+def Queue(maxsize=0):
+    """A queue for any number of processes at both ends. maxsize 0: bounded by memory only."""
+    return _for_python(Shmobj.Queue.new(max(0, maxsize), 0))
+
+
+def Pipe(duplex=True):
+    """Two connections. With duplex=False the first one receives and the second one sends."""
+    pipe = Shmobj.Pipe.new(duplex, 0)
+    ends = _for_python(pipe.steal_start()), _for_python(pipe.steal_end())
+    return ends if ends[0].readable else ends[::-1]
+
+
+def Lock():
+    """A lock that is freed when the process that holds it dies."""
+    return Shmobj.Lock.new()
+
+
+def Event():
+    """A flag that processes wait for."""
+    return Shmobj.Event.new()
+
+
+class Manager:
+    """Makes lists, dicts and more that live as long as somebody uses them.
+
+    There is no server process: what multiprocessing asks its manager's process for is in memory that
+    all of them share."""
+
+    def __init__(self):
+        self._manager = Shmobj.Manager.new(None, None)
+
+    def _open(self):
+        if self._manager is None:
+            raise Shmobj.Closed("The manager was shut down")
+        return self._manager
+
+    def list(self, sequence=(), /, *, name=None):
+        """A shared list, with these items to begin with."""
+        shared = _for_python(self._open().list(name))
+        items = list(sequence)
+        if items:
+            shared.extend(items)
+        return shared
+
+    def dict(self, *args, **kwargs):
+        """A shared dict, with the contents that dict(*args, **kwargs) has."""
+        shared = _for_python(self._open().dict())
+        contents = dict(*args, **kwargs)
+        if contents:
+            shared.update(contents)
+        return shared
+
+    def Queue(self, maxsize=0):
+        """A queue, as Queue() of the module makes it."""
+        self._open()
+        return Queue(maxsize)
+
+    def Lock(self):
+        """A lock, as Lock() of the module makes it."""
+        self._open()
+        return Lock()
+
+    def Event(self):
+        """An event, as Event() of the module makes it."""
+        self._open()
+        return Event()
+
+    def shutdown(self):
+        """Ends this manager. What it made stays usable by whoever has it."""
+        self._manager = None
+
+    def __enter__(self):
+        self._open()
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
