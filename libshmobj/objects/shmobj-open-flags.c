@@ -8,6 +8,7 @@ shmobj_open_flags_get_type (void)
 {
   static gsize type = 0;
   static const GFlagsValue values[] = {
+    { SHMOBJ_OPEN_DEFAULT, "SHMOBJ_OPEN_DEFAULT", "default" },
     { SHMOBJ_OPEN_EXISTING, "SHMOBJ_OPEN_EXISTING", "existing" },
     { SHMOBJ_OPEN_EXCLUSIVE, "SHMOBJ_OPEN_EXCLUSIVE", "exclusive" },
     { SHMOBJ_OPEN_READ_ONLY, "SHMOBJ_OPEN_READ_ONLY", "read-only" },

@@ -39,6 +39,10 @@ class Api(unittest.TestCase):
         listed = subprocess.run(["nm", "-D", "--defined-only", os.path.join(LIBRARY, "libshmobj-1.so.0")],
                                 capture_output=True, text=True, check=True).stdout
         cls.exported = {line.split()[-1] for line in listed.splitlines()}
+        cls.headers = ""
+        for name in glob.glob(os.path.join(SOURCE, "libshmobj", "*", "shmobj-*.h")):
+            with open(name, encoding="utf-8") as file:
+                cls.headers += file.read()
         cls.types = [element for element in cls.space if tag(element) in ("class", "interface")]
 
     def expect_none(self, offenders, rule):
@@ -124,14 +128,15 @@ class Api(unittest.TestCase):
                      for kind in call.iter(CORE + "array") if kind.get("name") == "GLib.PtrArray"]
         self.expect_none(offenders, "lists of variants are GVariant ** with a length: a GPtrArray of them aborts PyGObject and gjs")
 
+    def test_every_documented_constant_reaches_the_languages(self):
+        known = {member.get(C + "identifier") for member in self.space.iter(CORE + "member")}
+        offenders = [name for name in re.findall(r"^ \* @(SHMOBJ_[A-Z0-9_]+):", self.headers, re.MULTILINE) if name not in known]
+        self.expect_none(offenders, "a value that its type's registration left out")
+
     def test_only_public_symbols_are_exported(self):
-        headers = ""
-        for name in glob.glob(os.path.join(SOURCE, "libshmobj", "*", "shmobj-*.h")):
-            with open(name, encoding="utf-8") as file:
-                headers += file.read()
-        public = set(re.findall(r"\bshmobj_\w+", headers))
+        public = set(re.findall(r"\bshmobj_\w+", self.headers))
         # what G_DECLARE_… declares
-        for module, name in re.findall(r"G_DECLARE_\w+\s*\(\s*\w+,\s*(shmobj)_?(\w*)", headers):
+        for module, name in re.findall(r"G_DECLARE_\w+\s*\(\s*\w+,\s*(shmobj)_?(\w*)", self.headers):
             public.add(f"{module}_{name}_get_type")
         offenders = [name for name in self.exported if name not in public]
         self.expect_none(offenders, "the library exports what no public header declares")

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+// SharedMemory from Vala.
+
+void test_two_handles () {
+  try {
+    var memory = new Shmobj.SharedMemory (100);
+    var other = new Shmobj.SharedMemory.from_fd (memory.dup_fd ());
+
+    memory.write_data (10, { 1, 2, 3 });
+    assert (other.get_size () == 100);
+    assert (other.read_data (9, 5)[3] == 3);
+    other.write_bytes (12, new Bytes ({ 9 }));
+    assert (memory.read_bytes (12, 1)[0] == 9);
+  } catch (Error error) {
+    Test.message (error.message);
+    Test.fail ();
+  }
+}
+
+void test_error () {
+  try {
+    new Shmobj.SharedMemory.for_name ("shmobj-vala-there-is-none", Shmobj.OpenFlags.EXISTING, 0);
+    Test.fail ();
+  } catch (IOError.NOT_FOUND error) {
+  } catch (Error error) {
+    Test.message (error.message);
+    Test.fail ();
+  }
+}
+
+int main (string[] args) {
+  Test.init (ref args);
+  Test.add_func ("/vala/memory/two-handles-are-one-memory", test_two_handles);
+  Test.add_func ("/vala/memory/missing-name-is-an-error", test_error);
+  return Test.run ();
+}
