@@ -213,7 +213,7 @@ on_a_full_tmpfs (const char *name)
 
   if (unshare (CLONE_NEWNS) != 0 && unshare (CLONE_NEWUSER | CLONE_NEWNS) != 0)
     return 77;
-  if (mount ("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+  if (mount ("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0 ||
       mount ("small", "/dev/shm", "tmpfs", 0, "size=1m,mode=1777") != 0)
     return 77;
 
