@@ -22,6 +22,11 @@
  * beside the word that somebody waits (loses wake-ups when the one in the seat leaves and returns
  * in between).
  *
+ * Room. A sleeping writer first asks to be woken for a batch (a quarter of the room), because a
+ * wake per record is what makes many writers slow. That alone would let it sleep on beside room
+ * enough for its message when the readers stop early: so after BATCH_US it asks for just what it
+ * needs, and then sleeps without a timer.
+ *
  * With something to cancel, the wait is a poll of the ring's doorbell and the cancelling descriptor
  * instead.
  */
@@ -33,6 +38,7 @@
 #define QUEUED 0x80000000u
 #define SLICE_MIN_US 8000
 #define SLICE_MAX_US 1000000
+#define BATCH_US 2000
 
 #define KEEP_UP_PAUSES 64 /* some 2 µs */
 #define KEEP_UP_COUNT 8
@@ -130,10 +136,12 @@ sit_down (const Want *want, const RingPatience *patience)
 
       if (status == RING_OK || status == RING_STUCK)
         return status;
+      if (status == RING_AGAIN && left_us != 0)
+        continue;
+      if ((waited || left_us == 0) && work_waits (want))
+        return RING_AGAIN; /* enough for us, though not for the one in the seat */
       if (left_us == 0)
         return RING_EMPTY;
-      if (status == RING_AGAIN)
-        continue;
 
       if (!(seen & QUEUED))
         {
@@ -168,7 +176,7 @@ stand_up (const Want *want)
 /* Under both guards: still nothing to do, and still in the seat? Then the flag goes up; *@value is
  * what to sleep on. */
 static RingStatus
-raise_flag (const Want *want, guint32 *value, gint64 deadline_us)
+raise_flag (const Want *want, RingAsk ask, guint32 *value, gint64 deadline_us)
 {
   RingStatus status = ring_lock_both (want->ring, want->me, deadline_us);
 
@@ -179,7 +187,7 @@ raise_flag (const Want *want, guint32 *value, gint64 deadline_us)
     {
       *value = atomic_load (want->word) | WAIT_SLEEPER;
       if (want->writer)
-        ring_set_need (want->ring, want->stored);
+        ring_set_need (want->ring, &want->ring->shared->seat_need, want->stored, ask, FALSE);
       atomic_store (want->word, *value);
       status = RING_OK;
     }
@@ -187,39 +195,53 @@ raise_flag (const Want *want, guint32 *value, gint64 deadline_us)
   return status;
 }
 
+static gint64
+sleep_time (const Want *want, RingAsk ask, gint64 left_us)
+{
+  if (!want->writer || ask == RING_EXACT)
+    return left_us;
+  return left_us < 0 ? BATCH_US : MIN (left_us, BATCH_US);
+}
+
 /* In the seat, after a try in vain. RING_AGAIN: try once more; RING_EMPTY, RING_INTERRUPTED: the
  * wait is over. */
 static RingStatus
-sleep_in_seat (const Want *want, const RingPatience *patience)
+sleep_in_seat (const Want *want, RingAsk *ask, const RingPatience *patience)
 {
   guint32 value;
   gint64 left_us = wait_left (patience->deadline_us);
-  RingStatus status = left_us == 0 ? RING_EMPTY : raise_flag (want, &value, patience->deadline_us);
+  RingStatus status =
+      left_us == 0 ? RING_EMPTY : raise_flag (want, *ask, &value, patience->deadline_us);
   WaitResult result;
 
   if (status != RING_OK)
     return status;
   atomic_fetch_add_explicit (&want->ring->shared->sleeps, 1, memory_order_relaxed);
-  result = wait_sleep (want->word, value, left_us);
+  result = wait_sleep (want->word, value, sleep_time (want, *ask, left_us));
+  *ask = result == WAIT_TIMED_OUT ? RING_EXACT : RING_BATCH;
   return result == WAIT_INTERRUPTED && patience->interruptible ? RING_INTERRUPTED : RING_AGAIN;
 }
 
 /* With a descriptor that cancels: poll it and the bell. */
 static RingStatus
-sleep_by_bell (const Want *want, const RingPatience *patience)
+sleep_by_bell (const Want *want, RingAsk *ask, const RingPatience *patience)
 {
   Ring *ring = want->ring;
   gint64 left_us = wait_left (patience->deadline_us);
+  DoorbellResult result;
   RingStatus status;
 
   if (left_us == 0)
     return RING_EMPTY;
-  status = want->writer
-               ? ring_arm_out (ring, want->me, DOORBELL_ARMED, want->stored, patience->deadline_us)
-               : ring_arm_in (ring, want->me, DOORBELL_ARMED, patience->deadline_us);
+  status = want->writer ? ring_arm_out_for (ring, want->me, DOORBELL_ARMED, want->stored, *ask,
+                                            patience->deadline_us)
+                        : ring_arm_in (ring, want->me, DOORBELL_ARMED, patience->deadline_us);
   if (status != RING_OK)
     return status;
-  switch (doorbell_wait (want->writer ? &ring->out : &ring->in, patience->cancel_fd, left_us))
+  result = doorbell_wait (want->writer ? &ring->out : &ring->in, patience->cancel_fd,
+                          sleep_time (want, *ask, left_us));
+  *ask = result == DOORBELL_TIMED_OUT ? RING_EXACT : RING_BATCH;
+  switch (result)
     {
     case DOORBELL_OTHER:
       return RING_CANCELLED;
@@ -237,6 +259,7 @@ get_in_seat (Ring *ring, guint32 me, RingGet *get, const RingPatience *patience)
 {
   Want want = want_message (ring, me);
   RingStatus status = sit_down (&want, patience), slept = RING_AGAIN;
+  RingAsk ask = RING_BATCH;
 
   if (status != RING_OK)
     return status;
@@ -252,7 +275,7 @@ get_in_seat (Ring *ring, guint32 me, RingGet *get, const RingPatience *patience)
         }
       if (!have_seat (&want))
         return RING_AGAIN;
-      slept = sleep_in_seat (&want, patience);
+      slept = sleep_in_seat (&want, &ask, patience);
     }
   stand_up (&want);
   return status;
@@ -262,6 +285,7 @@ RingStatus
 ring_get (Ring *ring, guint32 me, RingGet *get, const RingPatience *patience)
 {
   Want want = want_message (ring, me);
+  RingAsk ask = RING_BATCH;
 
   for (guint tries = 1;; tries++)
     {
@@ -273,7 +297,7 @@ ring_get (Ring *ring, guint32 me, RingGet *get, const RingPatience *patience)
       if (tries % 64 != 0 && wait_linger (&ring->reading, &ring->shared->pub, count,
                                           ring->maxsize != 0 ? ring->maxsize : WAIT_COUNT_MASK))
         continue;
-      status = patience->cancel_fd >= 0 ? sleep_by_bell (&want, patience)
+      status = patience->cancel_fd >= 0 ? sleep_by_bell (&want, &ask, patience)
                                         : get_in_seat (ring, me, get, patience);
       if (status != RING_AGAIN)
         return status;
@@ -287,6 +311,7 @@ put_in_seat (Ring *ring, guint32 me, const ShmobjFrame *frame, const RingPatienc
 {
   Want want = want_room (ring, me, frame_stored_size (frame));
   RingStatus status = sit_down (&want, patience), slept = RING_AGAIN;
+  RingAsk ask = RING_BATCH;
 
   if (status != RING_OK)
     return status == RING_EMPTY ? RING_FULL : status;
@@ -302,7 +327,7 @@ put_in_seat (Ring *ring, guint32 me, const ShmobjFrame *frame, const RingPatienc
         }
       if (!have_seat (&want))
         return RING_AGAIN;
-      slept = sleep_in_seat (&want, patience);
+      slept = sleep_in_seat (&want, &ask, patience);
     }
   stand_up (&want);
   return status;
@@ -325,6 +350,7 @@ RingStatus
 ring_put (Ring *ring, guint32 me, const ShmobjFrame *frame, const RingPatience *patience)
 {
   Want want = want_room (ring, me, frame_stored_size (frame));
+  RingAsk ask = RING_BATCH;
   gboolean deeper = patience->deadline_us == 0;
 
   for (guint tries = 1;; tries++)
@@ -344,7 +370,7 @@ ring_put (Ring *ring, guint32 me, const ShmobjFrame *frame, const RingPatience *
       if (tries % 64 != 0 && wait_linger (&ring->writing, &ring->shared->con, count,
                                           ring->maxsize != 0 ? ring->maxsize : WAIT_COUNT_MASK))
         continue;
-      status = patience->cancel_fd >= 0 ? sleep_by_bell (&want, patience)
+      status = patience->cancel_fd >= 0 ? sleep_by_bell (&want, &ask, patience)
                                         : put_in_seat (ring, me, frame, patience);
       if (status == RING_EMPTY)
         return RING_FULL;

@@ -41,8 +41,8 @@
  * mapping; what cannot be is CORRUPT.
  *
  * Waking a sleeping writer for each record read makes 8:8 on two cores collapse by a factor of a
- * thousand; so it is woken for a quarter of the room, or what it needs, or when nothing is left to
- * wait for.
+ * thousand; so it is woken for what it asked for, first a quarter of the room, and after a moment
+ * in vain for just the room that it needs (base/ring-wait.c); or when nothing is left to wait for.
  */
 
 #include "base/ring.h"
@@ -383,46 +383,39 @@ ring_try_put (
     return RING_STUCK;
   status = put_under_guard (ring, frame, size, may_grow);
   guard_release (&ring->shared->write.guard);
+
+  if (G_UNLIKELY (status == RING_FULL && (bits (&ring->shared->out_bell) &
+                                          (DOORBELL_WANTED | DOORBELL_ARMED)) == DOORBELL_WANTED))
+    ring_arm_out (ring, me, DOORBELL_ARMED, stored, deadline_us);
   return status;
 }
 
 /* ---- getting ---- */
 
-/* Is what a reader at @pos leaves behind worth waking a writer for? */
+/* Is what a reader at @pos leaves behind, with @left records in it up to @written, what a writer
+ * asked for? */
 static gboolean
-room_worth_a_wake (Ring *ring, guint64 pos, guint32 count)
+is_needed (const Ring *ring, guint64 pos, guint64 written, guint32 left, RingNeed *need)
 {
-  guint64 written, free;
-  guint32 left;
+  Place place;
 
-  if (!look_at (&ring->shared->pub, &ring->shared->write, &written, &left))
-    return TRUE;
-  left = (left - count) & WAIT_COUNT_MASK;
   if (left == 0)
-    return TRUE;
-  if (rounds_between (written, pos) == 0)
-    free = MAX (ring->capacity - offset_of (written), offset_of (pos));
-  else if (offset_of (written) < offset_of (pos))
-    free = offset_of (pos) - offset_of (written);
-  else
-    free = ring->capacity - offset_of (written);
-  return free >= load (&ring->shared->need) &&
-         (ring->maxsize == 0 || left <= ring->maxsize - (ring->maxsize + 3) / 4);
+    return TRUE; /* nothing more will come */
+  return (ring->maxsize == 0 || left <= bits (&need->left)) &&
+         find_place (ring->capacity, load (&ring->shared->reserved), written, pos, FALSE,
+                     load (&need->size), &place) != RING_FULL;
 }
 
-/* Under the read guard: what was written since we last looked? */
-static G_NO_INLINE RingStatus
-look_for_record (Ring *ring, guint32 count, guint64 full_count, guint64 *pos)
+/* Under the read guard: was anything written since we last looked? */
+static G_NO_INLINE gboolean
+look_for_record (RingShared *shared, guint32 count)
 {
-  RingShared *shared = ring->shared;
   guint32 written = WAIT_COUNT (atomic_load_explicit (&shared->pub, memory_order_acquire));
 
   if (written == count)
-    return RING_EMPTY;
+    return FALSE;
   atomic_store_explicit (&shared->read.other_count, written, memory_order_relaxed);
-  if (load (&shared->restart) == full_count + 1)
-    *pos = next_round (*pos, 0);
-  return RING_OK;
+  return TRUE;
 }
 
 /* Under the read guard: from @pos to where the record begins; its header in @word. */
@@ -446,14 +439,17 @@ static G_NO_INLINE void
 publish_room (Ring *ring, guint32 con, guint64 pos)
 {
   RingShared *shared = ring->shared;
+  guint32 left = 0;
+  guint64 written = pos;
 
-  if (!room_worth_a_wake (ring, pos, (WAIT_COUNT (con) + 1) & WAIT_COUNT_MASK))
-    {
-      atomic_store_explicit (&shared->con, con + 2, memory_order_release);
-      return;
-    }
-  ring_bell (&shared->out_bell, &ring->out);
-  publish (shared, &shared->con, con, &shared->write_seat);
+  if (look_at (&shared->pub, &shared->write, &written, &left))
+    left = (left - WAIT_COUNT (con) - 1) & WAIT_COUNT_MASK;
+  if (is_needed (ring, pos, written, left, &shared->bell_need))
+    ring_bell (&shared->out_bell, &ring->out);
+  if ((con & WAIT_SLEEPER) && is_needed (ring, pos, written, left, &shared->seat_need))
+    publish_and_wake (shared, &shared->con, &shared->write_seat);
+  else
+    atomic_store_explicit (&shared->con, con + 2, memory_order_release);
 }
 
 static inline RingStatus
@@ -463,16 +459,16 @@ get_under_guard (Ring *ring, RingGet *get)
   guint32 con = bits (&shared->con), count = WAIT_COUNT (con);
   RingPosition *valid = slot_with (&shared->read, count);
   guint64 pos, word;
-  RingStatus status;
   const guint8 *at;
   gsize size;
 
   if (valid == NULL)
     return RING_CORRUPT;
+  if (bits (&shared->read.other_count) == count && !look_for_record (shared, count))
+    return RING_EMPTY;
   pos = load (&valid->pos);
-  if (bits (&shared->read.other_count) == count &&
-      (status = look_for_record (ring, count, load (&valid->count), &pos)) != RING_OK)
-    return status;
+  if (G_UNLIKELY (load (&shared->restart) == load (&valid->count) + 1))
+    pos = next_round (pos, 0);
   if (!follow (ring, &pos, &word) ||
       !frame_header_unpack (word, ring->capacity - offset_of (pos), &get->header))
     return RING_CORRUPT;
@@ -598,51 +594,62 @@ ring_unlock_both (Ring *ring)
 }
 
 void
-ring_set_need (Ring *ring, gsize stored)
+ring_set_need (const Ring *ring, RingNeed *need, gsize stored, RingAsk ask, gboolean at_most)
 {
-  store (&ring->shared->need,
-         MIN (MAX (ring_record_size (stored) * 2, ring->capacity / 4), ring->capacity));
+  guint64 size = ring_record_size (stored);
+  guint32 left = ring->maxsize - (ask == RING_BATCH ? (ring->maxsize + 3) / 4 : 1);
+
+  if (ask == RING_BATCH)
+    size = MIN (MAX (size * 2, ring->capacity / 4), ring->capacity);
+  store (&need->size, at_most ? MIN (size, load (&need->size)) : size);
+  atomic_store_explicit (&need->left, at_most ? MAX (left, bits (&need->left)) : left,
+                         memory_order_relaxed);
+}
+
+/* Under both guards. Arming comes before draining: killed in between, the bell rings for nothing.
+ * The other way round it would be silent, and others who poll it asleep beside a message. */
+static RingStatus
+arm (_Atomic (guint32) *word, const Doorbell *bell, guint32 wanted, gboolean ready)
+{
+  atomic_store_explicit (word, bits (word) | (ready ? wanted & DOORBELL_WANTED : wanted),
+                         memory_order_relaxed);
+  if (!ready)
+    doorbell_drain (bell);
+  else if (wanted & DOORBELL_WANTED)
+    doorbell_ring (bell);
+  return ready ? RING_AGAIN : RING_OK;
 }
 
 RingStatus
 ring_arm_in (Ring *ring, guint32 me, guint32 wanted, gint64 deadline_us)
 {
-  _Atomic (guint32) *word = &ring->shared->in_bell;
   RingStatus status = ring_lock_both (ring, me, deadline_us);
-  gboolean ready;
 
   if (status != RING_OK)
     return status;
-  ready = ring_has_message (ring);
-  if (!ready)
-    doorbell_drain (&ring->in);
-  else if (wanted & DOORBELL_WANTED)
-    doorbell_ring (&ring->in);
-  atomic_store_explicit (word, bits (word) | (ready ? wanted & DOORBELL_WANTED : wanted),
-                         memory_order_relaxed);
+  status = arm (&ring->shared->in_bell, &ring->in, wanted, ring_has_message (ring));
   ring_unlock_both (ring);
-  return ready ? RING_AGAIN : RING_OK;
+  return status;
+}
+
+RingStatus
+ring_arm_out_for (
+    Ring *ring, guint32 me, guint32 wanted, gsize stored, RingAsk ask, gint64 deadline_us)
+{
+  RingShared *shared = ring->shared;
+  RingStatus status = ring_lock_both (ring, me, deadline_us);
+
+  if (status != RING_OK)
+    return status;
+  ring_set_need (ring, &shared->bell_need, stored, ask,
+                 (bits (&shared->out_bell) & DOORBELL_ARMED) != 0); /* others may ask for less */
+  status = arm (&shared->out_bell, &ring->out, wanted, ring_has_room (ring, stored));
+  ring_unlock_both (ring);
+  return status;
 }
 
 RingStatus
 ring_arm_out (Ring *ring, guint32 me, guint32 wanted, gsize stored, gint64 deadline_us)
 {
-  _Atomic (guint32) *word = &ring->shared->out_bell;
-  RingStatus status = ring_lock_both (ring, me, deadline_us);
-  gboolean ready;
-
-  if (status != RING_OK)
-    return status;
-  ready = ring_has_room (ring, stored);
-  if (!ready)
-    {
-      doorbell_drain (&ring->out);
-      ring_set_need (ring, stored);
-    }
-  else if (wanted & DOORBELL_WANTED)
-    doorbell_ring (&ring->out);
-  atomic_store_explicit (word, bits (word) | (ready ? wanted & DOORBELL_WANTED : wanted),
-                         memory_order_relaxed);
-  ring_unlock_both (ring);
-  return ready ? RING_AGAIN : RING_OK;
+  return ring_arm_out_for (ring, me, wanted, stored, RING_EXACT, deadline_us);
 }

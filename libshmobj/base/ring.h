@@ -23,13 +23,18 @@ typedef struct
   RingPosition slot[2];
 } RingEnd;
 
+/* Room that is worth waking a writer for. */
+typedef struct
+{
+  _Atomic (guint64) size; /* room for a record of so many bytes */
+  _Atomic (guint32) left; /* and not more records than that */
+} RingNeed;
+
 typedef struct
 {
   RingEnd write;
   RingEnd read;
   LAYOUT_LINE _Atomic (guint32) pub; /* (records written << 1) | a reader sleeps */
-  _Atomic (guint64) restart; /* 1 + the number of the record that lies at offset 0 of a fresh round,
-                                read position or not */
   LAYOUT_LINE _Atomic (guint32) con; /* (records read << 1) | a writer sleeps */
   LAYOUT_LINE _Atomic (guint32) read_seat;
   LAYOUT_LINE _Atomic (guint32) write_seat;
@@ -38,7 +43,10 @@ typedef struct
   _Atomic (guint32) flags;               /* RING_* below */
   _Atomic (guint64)
       reserved; /* how much of the data may be touched; stored under the write guard, only grows */
-  _Atomic (guint64) need; /* free bytes that are worth waking a writer for */
+  _Atomic (guint64) restart; /* 1 + the number of the record that lies at offset 0 of a fresh round,
+                                read position or not */
+  LAYOUT_LINE RingNeed seat_need; /* of the writer in the seat; stored under both guards */
+  RingNeed bell_need;             /* of who listens to out_bell; the same */
   LAYOUT_LINE GuardStatistics guards;
   _Atomic (guint64) sleeps, wakes, seats_taken_over, grown;
 } RingShared;
@@ -144,7 +152,17 @@ guint64 ring_read (Ring *ring);    /* records ever got */
 RingStatus ring_arm_in (Ring *ring, guint32 me, guint32 bits, gint64 deadline_us);
 RingStatus ring_arm_out (Ring *ring, guint32 me, guint32 bits, gsize stored, gint64 deadline_us);
 
-/* For base/ring-wait.c: under both guards. */
+/* For base/ring-wait.c. What a writer asks for: the room that its message needs (RING_EXACT), or
+ * enough to go on for a while (RING_BATCH). */
+typedef enum
+{
+  RING_EXACT,
+  RING_BATCH,
+} RingAsk;
+
 RingStatus ring_lock_both (Ring *ring, guint32 me, gint64 deadline_us);
 void ring_unlock_both (Ring *ring);
-void ring_set_need (Ring *ring, gsize stored);
+/* Under both guards; @at_most: or less, if it says less already. */
+void ring_set_need (const Ring *ring, RingNeed *need, gsize stored, RingAsk ask, gboolean at_most);
+RingStatus ring_arm_out_for (
+    Ring *ring, guint32 me, guint32 bits, gsize stored, RingAsk ask, gint64 deadline_us);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct
 {
@@ -16,6 +17,7 @@ typedef struct
   Participants participants;
   Ring ring;
   guint32 me;
+  int cancel_fd;
 } Fixture;
 
 static void
@@ -208,6 +210,72 @@ test_reader_may_refuse (Fixture *f, gconstpointer data)
   g_assert_cmpint (get (f, 1, 16), ==, RING_OK);
 }
 
+/* The same where the way ahead was too short and the record lies at the start over the reader's
+ * position: whoever looks first, and does not take, leaves the way for the next. */
+static void
+test_refused_after_restart (Fixture *f, gconstpointer data)
+{
+  guint8 buffer[8];
+  RingGet want = { RING_ACCEPT_ALL, buffer, sizeof buffer, { 0 } };
+  gsize most = f->ring.capacity - sizeof (FrameHeader);
+
+  for (guint i = 0; i < 3; i++)
+    {
+      g_assert_cmpint (put (f, 1, 1000, TRUE), ==, RING_OK);
+      g_assert_cmpint (get (f, 1, 1000), ==, RING_OK);
+      g_assert_cmpint (put (f, 2, most, TRUE), ==, RING_OK);
+      for (guint k = 0; k < 3; k++)
+        {
+          g_assert_cmpint (ring_try_get (&f->ring, f->me, &want, -1), ==, RING_TOO_SMALL);
+          g_assert_cmpuint (want.header.size, ==, most);
+        }
+      g_assert_cmpint (get (f, 2, most), ==, RING_OK);
+    }
+}
+
+/* A writer that sleeps goes on when there is room for its message, though nobody reads any more. */
+static gpointer
+put_one_more (gpointer data)
+{
+  Fixture *f = data;
+  ShmobjFrame frame;
+  RingPatience patience = { -1, f->cancel_fd, FALSE };
+
+  shmobj_frame_set_bytes (&frame, "12345678", 8);
+  return GINT_TO_POINTER (ring_put (&f->ring, f->me, &frame, &patience));
+}
+
+static void
+test_room_for_one_is_enough (Fixture *f, gconstpointer data)
+{
+  GThread *thread;
+  guint64 sleeps = f->ring.shared->sleeps;
+  int bell = sys.eventfd (), never = sys.eventfd ();
+
+  f->ring.maxsize = 100;
+  f->ring.out = (Doorbell){ bell, bell };
+  for (guint i = 0; i < 100; i++)
+    g_assert_cmpint (put (f, i, 8, TRUE), ==, RING_OK);
+  for (guint i = 0; i < 20; i++)
+    {
+      f->cancel_fd = i % 2 == 0 ? -1 : never;
+      thread = g_thread_new ("writer", put_one_more, f);
+      while (f->cancel_fd < 0 && f->ring.shared->sleeps == sleeps)
+        g_usleep (100);
+      while (f->cancel_fd >= 0 && !(f->ring.shared->out_bell & DOORBELL_ARMED))
+        g_usleep (100);
+      g_usleep (i * 200);
+      g_assert_cmpint (ring_try_get (&f->ring, f->me,
+                                     &(RingGet){ RING_ACCEPT_ALL, (guint8[8]){ 0 }, 8, { 0 } }, -1),
+                       ==, RING_OK);
+      g_assert_cmpint (GPOINTER_TO_INT (g_thread_join (thread)), ==, RING_OK);
+      sleeps = f->ring.shared->sleeps;
+    }
+  g_assert_cmpuint (ring_count (&f->ring), ==, 100);
+  close (bell);
+  close (never);
+}
+
 /* Every shared word but the guards may hold anything: no crash, no read outside, an answer that
  * says so or a message. */
 static void
@@ -295,6 +363,9 @@ main (int argc, char **argv)
   ADD ("/ring/shallow-stays-shallow", test_shallow_stays_shallow);
   ADD ("/ring/maxsize", test_maxsize);
   ADD ("/ring/reader-may-refuse", test_reader_may_refuse);
+  g_test_add ("/ring/reader-may-refuse-what-lies-at-a-restart", Fixture,
+              GSIZE_TO_POINTER (65536 + 8), set_up, test_refused_after_restart, tear_down);
+  ADD ("/ring/room-for-one-message-is-enough", test_room_for_one_is_enough);
   ADD ("/ring/lying-words-are-survived", test_lying_words);
   ADD ("/ring/no-memory-to-grow", test_no_memory_to_grow);
   ADD ("/ring/time-out-takes-nothing", test_time_out_takes_nothing);
