@@ -82,6 +82,18 @@ fork_hook_remove (ForkHook *hook)
   pthread_mutex_unlock (&hooks_lock);
 }
 
+void
+fork_hold (void)
+{
+  pthread_mutex_lock (&hooks_lock);
+}
+
+void
+fork_release (void)
+{
+  pthread_mutex_unlock (&hooks_lock);
+}
+
 static void
 before_fork (void)
 {

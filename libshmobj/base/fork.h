@@ -36,3 +36,8 @@ struct _ForkHook
 
 void fork_hook_add (ForkHook *hook);
 void fork_hook_remove (ForkHook *hook);
+
+/* Between these no other thread forks, and no other one is between them. For taking what the hook
+ * gives up in a child: half taken, it would stay there. Not for code that adds or removes hooks. */
+void fork_hold (void);
+void fork_release (void);

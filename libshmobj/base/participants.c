@@ -54,7 +54,6 @@ close_in_child (ForkHook *hook)
   if (self->fd >= 0)
     close (self->fd);
   self->fd = -1;
-  g_mutex_init (&self->lock); /* a thread that the child does not have may hold it */
   atomic_store_explicit (&self->token, 0, memory_order_relaxed);
 }
 
@@ -62,7 +61,6 @@ void
 participants_init (Participants *self, Segment *segment)
 {
   *self = (Participants){ .segment = segment, .fd = -1, .hook = { .in_child = close_in_child } };
-  g_mutex_init (&self->lock);
   fork_hook_add (&self->hook);
 }
 
@@ -79,7 +77,6 @@ participants_clear (Participants *self)
     atomic_store_explicit (&slot_of (self, TOKEN_SLOT (token))->pid, 0, memory_order_relaxed);
   sys_close (self->fd);
   self->fd = -1;
-  g_mutex_clear (&self->lock);
 }
 
 static gboolean
@@ -165,7 +162,8 @@ participants_join (Participants *self, GError **error)
   guint32 generation = fork_generation (), token;
   int fd;
 
-  g_mutex_lock (&self->lock);
+  /* a child forked now would keep the new description for good, and with it our lock */
+  fork_hold ();
   token = atomic_load (&self->token);
   if (token == 0)
     {
@@ -184,7 +182,7 @@ participants_join (Participants *self, GError **error)
           atomic_store_explicit (&self->token, token, memory_order_release);
         }
     }
-  g_mutex_unlock (&self->lock);
+  fork_release ();
   return token;
 }
 

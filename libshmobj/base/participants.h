@@ -11,8 +11,7 @@ typedef struct
   Segment *segment;         /* whose slots these are; outlives us */
   _Atomic (guint32) token;  /* ours, of generation `joined`; 0 before we joined */
   _Atomic (guint32) joined; /* the fork generation in which we took our slot */
-  int fd;      /* (owned): the description that carries our lock; -1 before we joined */
-  GMutex lock; /* two threads joining at once */
+  int fd; /* (owned): the description that carries our lock; -1 before we joined */
   ForkHook hook;
 } Participants;
 

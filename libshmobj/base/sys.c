@@ -22,6 +22,10 @@
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3; the headers of Debian 12 lack it */
 #endif
 
+/* A signal makes the kernel give back all that it had reserved in the call: in one piece, a large
+ * reservation would never end in a process with an interval timer. */
+#define RESERVE_STEP (G_GUINT64_CONSTANT (1024) * 1024)
+
 static int
 real_open (const char *path, int flags, mode_t mode)
 {
@@ -123,12 +127,16 @@ sys_reopen (int fd, int flags)
 int
 sys_reserve (int fd, guint64 from, guint64 to)
 {
-  int result;
+  guint64 step = to - from;
 
-  do
-    result = sys.fallocate (fd, from, to - from);
-  while (result < 0 && errno == EINTR);
-  return result;
+  while (from < to)
+    if (sys.fallocate (fd, from, MIN (to - from, step)) == 0)
+      from += MIN (to - from, step);
+    else if (errno == EINTR)
+      step = MAX (step / 2, RESERVE_STEP);
+    else
+      return -1;
+  return 0;
 }
 
 void

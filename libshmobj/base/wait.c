@@ -14,7 +14,8 @@
  *
  * Wake-ups. Publishing and waking are one FUTEX_WAKE_OP: a process killed between a store and a
  * wake left a sleeper beside its message in 16 to 49 of 4000 kills. The operation's argument has 12
- * bits with a sign, hence small values only.
+ * bits with a sign, hence small values only. A sandbox or an emulator that refuses the operation
+ * gets two steps: better a wake-up that a kill may lose than a change that was not made.
  */
 
 #include "base/wait.h"
@@ -163,17 +164,32 @@ operate_and_wake (_Atomic (guint32) *word, int operation, guint32 argument, int 
 int
 wait_add_and_wake_one (_Atomic (guint32) *word)
 {
-  return operate_and_wake (word, FUTEX_OP_ADD, 1, 1);
+  int woken = operate_and_wake (word, FUTEX_OP_ADD, 1, 1);
+
+  if (G_LIKELY (woken >= 0))
+    return woken;
+  atomic_fetch_add (word, 1);
+  return wait_wake (word, 1);
 }
 
 int
 wait_or_and_wake_all (_Atomic (guint32) *word, guint32 bits)
 {
-  return operate_and_wake (word, FUTEX_OP_OR, bits, G_MAXINT);
+  int woken = operate_and_wake (word, FUTEX_OP_OR, bits, G_MAXINT);
+
+  if (G_LIKELY (woken >= 0))
+    return woken;
+  atomic_fetch_or (word, bits);
+  return wait_wake (word, G_MAXINT);
 }
 
 int
 wait_set_and_wake (_Atomic (guint32) *word, guint32 value, int n)
 {
-  return operate_and_wake (word, FUTEX_OP_SET, value, n);
+  int woken = operate_and_wake (word, FUTEX_OP_SET, value, n);
+
+  if (G_LIKELY (woken >= 0))
+    return woken;
+  atomic_store (word, value);
+  return wait_wake (word, n);
 }

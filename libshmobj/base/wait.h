@@ -68,7 +68,7 @@ int wait_wake (_Atomic (guint32) *word, int n);
 int wait_add_and_wake_one (_Atomic (guint32) *word);
 /* Sets the @bits (below 2048) in *@word and wakes all sleepers, in one system call. */
 int wait_or_and_wake_all (_Atomic (guint32) *word, guint32 bits);
-/* Stores @value (below 4096) in *@word and wakes up to @n sleepers, in one system call. */
+/* Stores @value (below 2048) in *@word and wakes up to @n sleepers, in one system call. */
 int wait_set_and_wake (_Atomic (guint32) *word, guint32 value, int n);
 static inline int
 wait_set_and_wake_all (_Atomic (guint32) *word, guint32 value)
