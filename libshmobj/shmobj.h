@@ -8,8 +8,11 @@
 #include "shmobj-version-macros.h"
 #include "base/shmobj-error.h"
 #include "base/shmobj-frame.h"
+#include "objects/shmobj-event.h"
+#include "objects/shmobj-lock.h"
 #include "objects/shmobj-open-flags.h"
 #include "objects/shmobj-shareable.h"
 #include "objects/shmobj-shared-memory.h"
+#include "objects/shmobj-bindings.h"
 
 #undef SHMOBJ_INSIDE

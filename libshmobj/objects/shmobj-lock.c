@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* ShmobjLock: base/lock.c as an object, in a place of an arena (objects/place.c).
+ *
+ * Everything that matters when processes die is in base/lock.c. Here are the time-outs and
+ * cancellables, the errors, and the asynchronous form (objects/watch.c).
+ *
+ * A wait without a cancellable sleeps on the lock's word. One with a cancellable waits for the
+ * arena's bell and the cancellable's descriptor together, which costs a descriptor for that time.
+ *
+ * Giving up an object that is held does not release it: the lock belongs to the process, which may
+ * have other objects of it.
+ */
+
+#include "objects/shmobj-lock.h"
+
+#include "base/lock.h"
+#include "base/shmobj-error.h"
+#include "objects/handle.h"
+#include "objects/lock-private.h"
+#include "objects/place.h"
+#include "objects/shmobj-bindings.h"
+#include "objects/shmobj-shareable.h"
+#include "objects/watch.h"
+
+#include <errno.h>
+
+/**
+ * ShmobjLock:
+ *
+ * A lock that processes hold one at a time, and that survives its holder's death.
+ *
+ * It belongs to a process, not to a thread: it can be taken by one thread, or asynchronously, and
+ * be released by another. Threads of one process exclude each other too. It is not recursive.
+ *
+ * When its holder dies, one of those who wait takes it over, at most a second after the kernel has
+ * let go of the dead one's files. [method@Shmobj.Lock.get_abandoned] then says that what the lock
+ * protects may be half done.
+ *
+ * Locks are small: a process makes them all in the same shared memory, so a thousand need a handful
+ * of descriptors. Whoever is given one can reach them all; [property@Shmobj.Lock:own-segment] is
+ * for a lock that less trusted processes get.
+ *
+ * A forked child can use the lock at once. What the parent holds at the fork stays the parent's.
+ *
+ * Since: 1.0
+ */
+struct _ShmobjLock
+{
+  GObject parent_instance;
+
+  Place place;
+  _Atomic (guint32) bound; /* `lock` is filled in */
+  Lock lock;               /* what base/lock.c needs, pointing into the place */
+};
+
+typedef enum
+{
+  PROP_OWN_SEGMENT = 1,
+} ShmobjLockProperty;
+
+static GParamSpec *properties[PROP_OWN_SEGMENT + 1];
+
+static void shmobj_lock_initable (GInitableIface *iface);
+static void shmobj_lock_shareable (ShmobjShareableInterface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (ShmobjLock,
+                               shmobj_lock,
+                               G_TYPE_OBJECT,
+                               G_IMPLEMENT_INTERFACE (G_TYPE_INITABLE, shmobj_lock_initable)
+                                   G_IMPLEMENT_INTERFACE (SHMOBJ_TYPE_SHAREABLE,
+                                                          shmobj_lock_shareable))
+
+/* Threads may do this at the same time: all store the same. */
+static void
+bind_lock (ShmobjLock *self)
+{
+  self->lock.shared = arena_object_content (&self->place.object);
+  self->lock.participants = arena_participants (self->place.object.arena);
+  self->lock.bell = arena_bell (self->place.object.arena);
+  atomic_store_explicit (&self->bound, TRUE, memory_order_release);
+}
+
+static gboolean
+shmobj_lock_ensure_init (ShmobjLock *self, GError **error)
+{
+  if (G_LIKELY (atomic_load_explicit (&self->bound, memory_order_acquire)))
+    return TRUE;
+  if (!place_ensure (&self->place, error))
+    return FALSE;
+  bind_lock (self);
+  return TRUE;
+}
+
+/* Our token, or 0 with an error. */
+static inline guint32
+begin (ShmobjLock *self, GError **error)
+{
+  return shmobj_lock_ensure_init (self, error) ? participants_me (self->lock.participants, error)
+                                               : 0;
+}
+
+/**
+ * shmobj_lock_new:
+ * @error: return location for an error
+ *
+ * Makes a lock that nobody holds.
+ *
+ * Never blocks. Fails with `G_IO_ERROR_NO_SPACE` when there is no memory left, and with what the
+ * kernel says when no descriptors are.
+ *
+ * Returns: (transfer full): a new lock
+ *
+ * Since: 1.0
+ */
+ShmobjLock *
+shmobj_lock_new (GError **error)
+{
+  return g_initable_new (SHMOBJ_TYPE_LOCK, NULL, error, NULL);
+}
+
+ShmobjLock *
+shmobj_lock_new_in_arena (Arena *arena, guint64 offset, GError **error)
+{
+  g_autoptr (ShmobjLock) self = g_object_new (SHMOBJ_TYPE_LOCK, NULL);
+
+  return place_open (&self->place, arena, offset, error) ? g_steal_pointer (&self) : NULL;
+}
+
+static void
+set_timed_out (ShmobjLock *self, gint64 timeout_us, GError **error)
+{
+  g_autofree char *who = lock_describe_owner (&self->lock);
+  g_autofree char *time = place_describe_time (MAX (timeout_us, 0));
+
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT,
+               "The lock was not to be had within %s: %s holds it", time, who);
+}
+
+static void
+set_no_descriptor (int code, GError **error)
+{
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (code),
+               "Cannot wait for the lock with a cancellable, which needs a descriptor: %s",
+               g_strerror (code));
+}
+
+/* An error for each result that is not the lock; errno may belong to it. */
+static gboolean
+conclude (ShmobjLock *self, LockResult result, gint64 timeout_us, GError **error)
+{
+  int code = errno;
+
+  if (LOCK_IS_TAKEN (result))
+    return TRUE;
+  if (result == LOCK_CANCELLED)
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                         "Waiting for the lock was cancelled");
+  else if (result == LOCK_FAILED)
+    set_no_descriptor (code, error);
+  else
+    set_timed_out (self, timeout_us, error);
+  return FALSE;
+}
+
+static LockResult
+take_with_cancellable (ShmobjLock *self, guint32 me, gint64 deadline_us, GCancellable *cancellable)
+{
+  GPollFD poll_fd;
+  LockResult result;
+  int code;
+
+  if (!g_cancellable_make_pollfd (cancellable, &poll_fd))
+    {
+      errno = EMFILE;
+      return LOCK_FAILED;
+    }
+  result = lock_take_or_fd (&self->lock, me, deadline_us, poll_fd.fd);
+  code = errno;
+  g_cancellable_release_fd (cancellable);
+  errno = code;
+  return result;
+}
+
+static gboolean
+acquire_slowly (
+    ShmobjLock *self, guint32 me, gint64 timeout_us, GCancellable *cancellable, GError **error)
+{
+  gint64 deadline_us = wait_deadline (timeout_us);
+  LockResult result = cancellable == NULL || timeout_us == 0
+                          ? lock_take_slowly (&self->lock, me, deadline_us, FALSE)
+                          : take_with_cancellable (self, me, deadline_us, cancellable);
+
+  return conclude (self, result, timeout_us, error);
+}
+
+/**
+ * shmobj_lock_acquire:
+ * @self: a lock
+ * @timeout_us: how long to wait at most, in microseconds; -1 for ever, 0 not at all
+ * @cancellable: (nullable): ends the wait
+ * @error: return location for an error
+ *
+ * Takes the lock, waiting until it is free. If its holder died it is taken over from him:
+ * [method@Shmobj.Lock.get_abandoned].
+ *
+ * Blocks as long as another one holds it. Any thread may call it; a thread that has taken it
+ * already waits for itself. Fails with `G_IO_ERROR_TIMED_OUT` when @timeout_us passed (the message
+ * names the holder), `G_IO_ERROR_CANCELLED`, `G_IO_ERROR_NO_SPACE` when 1024 processes use it
+ * already, and with what the kernel says when no descriptors are left. A call that failed took
+ * nothing.
+ *
+ * Returns: %TRUE when this process now holds the lock
+ *
+ * Since: 1.0
+ */
+gboolean
+shmobj_lock_acquire (ShmobjLock *self, gint64 timeout_us, GCancellable *cancellable, GError **error)
+{
+  guint32 me;
+
+  g_return_val_if_fail (SHMOBJ_IS_LOCK (self), FALSE);
+
+  me = begin (self, error);
+  if (me == 0 || (cancellable != NULL && g_cancellable_set_error_if_cancelled (cancellable, error)))
+    return FALSE;
+  if (LOCK_IS_TAKEN (lock_take (&self->lock, me, 0, FALSE)))
+    return TRUE;
+  return acquire_slowly (self, me, timeout_us, cancellable, error);
+}
+
+gboolean
+shmobj_lock_acquire_interruptible (ShmobjLock *self,
+                                   gint64 timeout_us,
+                                   gboolean *interrupted,
+                                   GError **error)
+{
+  LockResult result;
+  guint32 me;
+
+  g_return_val_if_fail (SHMOBJ_IS_LOCK (self), FALSE);
+
+  *interrupted = FALSE;
+  me = begin (self, error);
+  if (me == 0)
+    return FALSE;
+  result = lock_take (&self->lock, me, wait_deadline (timeout_us), TRUE);
+  *interrupted = result == LOCK_INTERRUPTED;
+  return !*interrupted && conclude (self, result, timeout_us, error);
+}
+
+static gboolean
+look (GTask *task, WatchReason reason)
+{
+  ShmobjLock *self = g_task_get_source_object (task);
+  GError *error = NULL;
+  guint32 me;
+
+  if (reason == WATCH_CANCELLED)
+    {
+      g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                               "Waiting for the lock was cancelled");
+      return TRUE;
+    }
+  if (reason == WATCH_TIMED_OUT)
+    {
+      set_timed_out (self, *(gint64 *) g_task_get_task_data (task), &error);
+      g_task_return_error (task, error);
+      return TRUE;
+    }
+
+  me = begin (self, &error);
+  if (me == 0)
+    g_task_return_error (task, error);
+  else if (LOCK_IS_TAKEN (lock_look (&self->lock, me)))
+    g_task_return_boolean (task, TRUE);
+  else
+    return FALSE;
+  return TRUE;
+}
+
+/**
+ * shmobj_lock_acquire_async:
+ * @self: a lock
+ * @timeout_us: how long to wait at most, in microseconds; -1 for ever, 0 not at all
+ * @cancellable: (nullable): ends the wait
+ * @callback: (scope async): called when it is over
+ * @user_data: for @callback
+ *
+ * Takes the lock as [method@Shmobj.Lock.acquire] does, without blocking and without a thread.
+ *
+ * @callback is called in the thread-default main context of the caller. When the wait succeeded the
+ * process holds the lock, whatever @callback does; when it was cancelled, it does not.
+ *
+ * Since: 1.0
+ */
+void
+shmobj_lock_acquire_async (ShmobjLock *self,
+                           gint64 timeout_us,
+                           GCancellable *cancellable,
+                           GAsyncReadyCallback callback,
+                           gpointer user_data)
+{
+  g_autoptr (GTask) task = NULL;
+  GError *error = NULL;
+
+  g_return_if_fail (SHMOBJ_IS_LOCK (self));
+
+  task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, shmobj_lock_acquire_async);
+  g_task_set_check_cancellable (task, FALSE); /* else it could hold the lock and say otherwise */
+  g_task_set_task_data (task, g_memdup2 (&timeout_us, sizeof timeout_us), g_free);
+
+  if (shmobj_lock_acquire (self, 0, cancellable, &error))
+    g_task_return_boolean (task, TRUE);
+  else if (timeout_us == 0 || !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
+    g_task_return_error (task, g_steal_pointer (&error));
+  else
+    watch_start (g_steal_pointer (&task), self->place.object.arena, wait_deadline (timeout_us),
+                 look);
+  g_clear_error (&error);
+}
+
+/**
+ * shmobj_lock_acquire_finish:
+ * @self: a lock
+ * @result: what the callback was given
+ * @error: return location for an error
+ *
+ * The outcome of [method@Shmobj.Lock.acquire_async], with the errors of
+ * [method@Shmobj.Lock.acquire].
+ *
+ * Returns: %TRUE when this process now holds the lock
+ *
+ * Since: 1.0
+ */
+gboolean
+shmobj_lock_acquire_finish (ShmobjLock *self, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (SHMOBJ_IS_LOCK (self), FALSE);
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+static void
+set_not_ours (ShmobjLock *self, GError **error)
+{
+  guint32 owner = lock_owner (&self->lock);
+  g_autofree char *who = lock_describe_owner (&self->lock);
+
+  if (owner == 0)
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                         "The lock is not held, so it cannot be released");
+  else
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
+                 "The lock is held by %s, which alone can release it", who);
+}
+
+/**
+ * shmobj_lock_release:
+ * @self: a lock that this process holds
+ * @error: return location for an error
+ *
+ * Gives the lock back, and wakes one of those who wait.
+ *
+ * Never blocks. Any thread of the process may call it. Fails with `G_IO_ERROR_PERMISSION_DENIED`
+ * when another process holds it (the message names it) and `G_IO_ERROR_INVALID_ARGUMENT` when
+ * nobody does; then nothing happened.
+ *
+ * Returns: %TRUE, or %FALSE with @error set
+ *
+ * Since: 1.0
+ */
+gboolean
+shmobj_lock_release (ShmobjLock *self, GError **error)
+{
+  guint32 me;
+
+  g_return_val_if_fail (SHMOBJ_IS_LOCK (self), FALSE);
+
+  me = begin (self, error);
+  if (me == 0)
+    return FALSE;
+  if (G_LIKELY (lock_release (&self->lock, me)))
+    return TRUE;
+  set_not_ours (self, error);
+  return FALSE;
+}
+
+/**
+ * shmobj_lock_get_abandoned:
+ * @self: a lock
+ *
+ * Whether this process holds the lock and has it from a process that died while holding it: what
+ * the lock protects may then be half done. %FALSE again once it is released.
+ *
+ * Never blocks.
+ *
+ * Returns: %TRUE if it was taken over from a dead process
+ *
+ * Since: 1.0
+ */
+gboolean
+shmobj_lock_get_abandoned (ShmobjLock *self)
+{
+  return shmobj_lock_is_owned (self) && lock_is_inherited (&self->lock);
+}
+
+/**
+ * shmobj_lock_is_locked:
+ * @self: a lock
+ *
+ * Whether a living process holds the lock. The answer may be out of date when it arrives.
+ *
+ * Never blocks.
+ *
+ * Returns: %TRUE if it is held
+ *
+ * Since: 1.0
+ */
+gboolean
+shmobj_lock_is_locked (ShmobjLock *self)
+{
+  g_return_val_if_fail (SHMOBJ_IS_LOCK (self), FALSE);
+
+  return begin (self, NULL) != 0 && lock_is_held (&self->lock);
+}
+
+/**
+ * shmobj_lock_is_owned:
+ * @self: a lock
+ *
+ * Whether this process holds the lock, by whichever of its threads.
+ *
+ * Never blocks.
+ *
+ * Returns: %TRUE if this process holds it
+ *
+ * Since: 1.0
+ */
+gboolean
+shmobj_lock_is_owned (ShmobjLock *self)
+{
+  guint32 me;
+
+  g_return_val_if_fail (SHMOBJ_IS_LOCK (self), FALSE);
+
+  me = begin (self, NULL);
+  return me != 0 && lock_owner (&self->lock) == me;
+}
+
+static GVariant *
+shmobj_lock_to_handle (ShmobjShareable *shareable, GUnixFDList *fds, GError **error)
+{
+  return place_to_handle (&SHMOBJ_LOCK (shareable)->place, "Lock", fds, error);
+}
+
+static GObject *
+lock_from_handle (GVariant *handle_properties, int *fds, gsize n_fds, GError **error)
+{
+  g_autoptr (ShmobjLock) self = g_object_new (SHMOBJ_TYPE_LOCK, NULL);
+
+  if (!place_from_handle (&self->place, handle_properties, fds, n_fds, error))
+    return NULL;
+  return G_OBJECT (g_steal_pointer (&self));
+}
+
+HANDLE_CLASS (lock, "Lock", shmobj_lock_get_type, lock_from_handle)
+
+static gboolean
+shmobj_lock_initable_init (GInitable *initable, GCancellable *cancellable, GError **error)
+{
+  return shmobj_lock_ensure_init (SHMOBJ_LOCK (initable), error);
+}
+
+static void
+shmobj_lock_initable (GInitableIface *iface)
+{
+  iface->init = shmobj_lock_initable_init;
+}
+
+static void
+shmobj_lock_shareable (ShmobjShareableInterface *iface)
+{
+  iface->to_handle = shmobj_lock_to_handle;
+}
+
+static void
+shmobj_lock_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  g_value_set_boolean (value, SHMOBJ_LOCK (object)->place.own_segment);
+}
+
+static void
+shmobj_lock_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  SHMOBJ_LOCK (object)->place.own_segment = g_value_get_boolean (value);
+}
+
+static void
+shmobj_lock_finalize (GObject *object)
+{
+  place_clear (&SHMOBJ_LOCK (object)->place);
+  G_OBJECT_CLASS (shmobj_lock_parent_class)->finalize (object);
+}
+
+static void
+shmobj_lock_class_init (ShmobjLockClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->get_property = shmobj_lock_get_property;
+  object_class->set_property = shmobj_lock_set_property;
+  object_class->finalize = shmobj_lock_finalize;
+
+  /**
+   * ShmobjLock:own-segment:
+   *
+   * Whether the lock lives in shared memory by itself, which costs three descriptors. Otherwise it
+   * shares it with other small objects of the process, and whoever is given the lock can reach
+   * them.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_OWN_SEGMENT] =
+      g_param_spec_boolean ("own-segment", NULL, NULL, FALSE,
+                            G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
+  g_object_class_install_properties (object_class, G_N_ELEMENTS (properties), properties);
+}
+
+static void
+shmobj_lock_init (ShmobjLock *self)
+{
+  place_init (&self->place, CELL_LOCK);
+}
