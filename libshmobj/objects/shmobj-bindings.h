@@ -5,15 +5,17 @@
 #error "Only <shmobj.h> can be included directly."
 #endif
 
-/* For the language bindings written in C: waits that a signal handler ends, so that the language
- * can run its own handlers (Ctrl-C) and wait again. Not introspected.
- *
- * Each is the function of the same name without _interruptible, except that it returns FALSE
- * without an error and sets *@interrupted when a signal handler ran. */
-
-#include "shmobj-version-macros.h"
+#include "base/shmobj-frame.h"
+#include "objects/shmobj-connection.h"
 #include "objects/shmobj-event.h"
 #include "objects/shmobj-lock.h"
+#include "objects/shmobj-queue.h"
+
+/* For language bindings written in C; not introspected. Calls that wait come back when a signal
+ * handler ran: they return FALSE with *@interrupted set and no error, having done nothing, so that
+ * the language can run its own handlers (Ctrl-C) and call again with the time that is left.
+ * @accept has bit 1 << kind for each ShmobjFrameKind that the caller reads. A frame that was got
+ * owns its bytes: shmobj_frame_clear(). */
 
 #ifndef __GI_SCANNER__
 
@@ -29,6 +31,38 @@ gboolean shmobj_event_wait_interruptible (ShmobjEvent *self,
                                           gint64 timeout_us,
                                           gboolean *interrupted,
                                           GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_queue_put_frame (ShmobjQueue *self,
+                                 const ShmobjFrame *frame,
+                                 gint64 timeout_us,
+                                 gboolean *interrupted,
+                                 GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_queue_get_frame (ShmobjQueue *self,
+                                 guint accept,
+                                 ShmobjFrame *frame,
+                                 gint64 timeout_us,
+                                 gboolean *interrupted,
+                                 GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_connection_send_frame (ShmobjConnection *self,
+                                       const ShmobjFrame *frame,
+                                       gint64 timeout_us,
+                                       gboolean *interrupted,
+                                       GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_connection_receive_frame (ShmobjConnection *self,
+                                          guint accept,
+                                          ShmobjFrame *frame,
+                                          gint64 timeout_us,
+                                          gboolean *interrupted,
+                                          GError **error);
+/* FALSE without an error: nothing to receive within the time. */
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_connection_poll_interruptible (ShmobjConnection *self,
+                                               gint64 timeout_us,
+                                               gboolean *interrupted,
+                                               GError **error);
 
 G_END_DECLS
 

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Asynchronous puts and gets, without a thread: try; if in vain, arm the ring's doorbell and let a
+ * GSource on it in the caller's main context try again.
+ *
+ * A cancelled or timed-out call takes nothing. A task looks at its cancellable when the result is
+ * fetched, which would lose a message that was taken a moment earlier: so that is switched off, and
+ * the cancellable is looked at before each try only.
+ *
+ * States of an operation: waiting (one source attached, one reference to the task in it) and done
+ * (source destroyed). All of it runs in the one thread that owns the context.
+ */
+
+#include "objects/channel-async.h"
+
+#include "base/shmobj-error.h"
+
+#include <glib-unix.h>
+
+typedef struct
+{
+  ChannelAsync channel;
+  GVariant *value; /* (owned) (nullable): what is put; NULL: this is a get */
+  gpointer self;   /* (owned): the task's source object; a task lets it go before its data */
+  gint64 deadline_us;
+} Operation;
+
+static void
+operation_free (gpointer data)
+{
+  Operation *operation = data;
+
+  if (operation->channel.done != NULL)
+    operation->channel.done (operation->self);
+  g_clear_pointer (&operation->value, g_variant_unref);
+  g_object_unref (operation->self);
+  g_free (operation);
+}
+
+static RingStatus
+try_once (Operation *operation, guint32 me, ShmobjFrame *frame)
+{
+  Ring *ring = operation->channel.ring;
+  RingPatience now = { 0, -1, FALSE };
+
+  if (operation->value != NULL)
+    return ring_put (ring, me, frame, &now);
+  return channel_get_frame (
+      ring, me, RING_ACCEPT (SHMOBJ_FRAME_BYTES) | RING_ACCEPT (SHMOBJ_FRAME_VARIANT), frame, &now);
+}
+
+static void
+finish_get (GTask *task, ShmobjFrame *frame)
+{
+  GError *error = NULL;
+  GVariant *value = shmobj_frame_steal_variant (frame, &error);
+
+  shmobj_frame_clear (frame);
+  if (value != NULL)
+    g_task_return_pointer (task, value, (GDestroyNotify) g_variant_unref);
+  else
+    g_task_return_error (task, error);
+}
+
+static void
+finish_error (Operation *operation, GTask *task, RingStatus status, const ShmobjFrame *frame)
+{
+  GError *error = NULL;
+
+  channel_set_error (operation->channel.ring, operation->channel.noun, status, frame, &error);
+  g_task_return_error (task, error);
+}
+
+static gboolean
+other_side_gone (Operation *operation)
+{
+  return operation->channel.is_over != NULL && operation->channel.is_over (operation->self);
+}
+
+static void
+complete (Operation *operation, GTask *task, RingStatus status, ShmobjFrame *frame)
+{
+  if (status != RING_OK)
+    finish_error (operation, task, status, frame);
+  else if (operation->value != NULL)
+    g_task_return_boolean (task, TRUE);
+  else
+    finish_get (task, frame);
+}
+
+static void
+fail_over (Operation *operation, GTask *task)
+{
+  g_task_return_new_error (task, SHMOBJ_ERROR, SHMOBJ_ERROR_PEER_GONE,
+                           "Nobody holds the other end of the %s any more",
+                           operation->channel.noun);
+}
+
+static RingStatus
+arm (Operation *operation, guint32 me, const ShmobjFrame *frame)
+{
+  Ring *ring = operation->channel.ring;
+
+  if (operation->value == NULL)
+    return ring_arm_in (ring, me, DOORBELL_ARMED, -1);
+  return ring_arm_out (ring, me, DOORBELL_ARMED, frame_stored_size (frame), -1);
+}
+
+/* Tries, and arms the bell if that was in vain. TRUE: the task is completed. */
+static gboolean
+advance (Operation *operation, GTask *task)
+{
+  GError *error = NULL;
+  guint32 me = participants_me (operation->channel.ring->participants, &error);
+  ShmobjFrame frame = { 0 };
+  RingStatus status;
+
+  if (me == 0)
+    {
+      g_task_return_error (task, error);
+      return TRUE;
+    }
+  if (operation->value != NULL)
+    shmobj_frame_set_variant (&frame, operation->value);
+
+  do
+    {
+      gboolean over = other_side_gone (
+          operation); /* before the try, so that what was sent first is still found */
+
+      status = g_cancellable_is_cancelled (g_task_get_cancellable (task)) ? RING_CANCELLED
+               : over && operation->value != NULL                         ? RING_FULL
+                                                  : try_once (operation, me, &frame);
+      if (status != RING_EMPTY && status != RING_FULL)
+        break;
+      if (over)
+        {
+          fail_over (operation, task);
+          return TRUE;
+        }
+      if (wait_left (operation->deadline_us) == 0)
+        break;
+      status = arm (operation, me, &frame);
+      if (status == RING_OK)
+        return FALSE;
+    }
+  while (status == RING_AGAIN);
+
+  complete (operation, task, status, &frame);
+  return TRUE;
+}
+
+static gboolean
+on_ready (int fd, GIOCondition condition, gpointer user_data)
+{
+  GTask *task = user_data;
+
+  return advance (g_task_get_task_data (task), task) ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
+}
+
+static void
+add_child (GSource *source, GSource *child)
+{
+  g_source_set_dummy_callback (child);
+  g_source_add_child_source (source, child);
+  g_source_unref (child);
+}
+
+static void
+wait_for_bell (Operation *operation, GTask *task)
+{
+  Ring *ring = operation->channel.ring;
+  g_autoptr (GSource) source = g_unix_fd_source_new (
+      operation->value != NULL ? ring->out.poll_fd : ring->in.poll_fd, G_IO_IN);
+
+  if (operation->channel.death_fd >= 0)
+    add_child (source, g_unix_fd_source_new (operation->channel.death_fd, G_IO_HUP));
+  if (g_task_get_cancellable (task) != NULL)
+    add_child (source, g_cancellable_source_new (g_task_get_cancellable (task)));
+  if (operation->deadline_us > 0)
+    g_source_set_ready_time (source, operation->deadline_us);
+  g_source_set_static_name (source, "shmobj channel");
+  g_source_set_priority (source, g_task_get_priority (task));
+  g_source_set_callback (source, (GSourceFunc) (void *) on_ready, g_object_ref (task),
+                         g_object_unref);
+  g_source_attach (source, g_task_get_context (task));
+}
+
+static void
+start (const ChannelAsync *channel, GTask *task, GVariant *value)
+{
+  Operation *operation = g_new (Operation, 1);
+
+  *operation = (Operation){
+    .channel = *channel,
+    .value = value != NULL ? g_variant_ref (value) : NULL,
+    .self = g_object_ref (g_task_get_source_object (task)),
+    .deadline_us = wait_deadline (channel->timeout_us),
+  };
+  g_task_set_task_data (task, operation, operation_free);
+  g_task_set_check_cancellable (task, FALSE);
+  if (!advance (operation, task))
+    wait_for_bell (operation, task);
+  g_object_unref (task);
+}
+
+void
+channel_put_async (const ChannelAsync *channel, GTask *task, GVariant *value)
+{
+  start (channel, task, value);
+}
+
+void
+channel_get_async (const ChannelAsync *channel, GTask *task)
+{
+  start (channel, task, NULL);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "base/ring.h"
+
+#include <gio/gio.h>
+
+/* What Queue and Connection have in common: frames through a ring, and the errors that a ring can
+ * give (objects/channel.c). */
+
+#define CHANNEL_CAPACITY_DEFAULT                                                                   \
+  G_GUINT64_CONSTANT (0x10000000) /* 256 MiB, of which only what is used is reserved */
+
+/* FALSE with G_IO_ERROR_INVALID_ARGUMENT: out of [RING_SIZE_MIN, RING_CAPACITY_MAX]. 0 becomes the
+ * default; rounded up to 8. */
+gboolean channel_check_capacity (guint64 *capacity, GError **error);
+
+typedef struct
+{
+  const char *noun; /* "queue", "pipe" */
+  gint64 timeout_us;
+  GCancellable *cancellable; /* (nullable) */
+  gboolean *interrupted;     /* (nullable): set, and the call ends without an error, when a signal
+                                handler ran */
+} ChannelCall;
+
+/* One frame in, one out. @frame then owns its bytes. On failure nothing was put or taken. */
+gboolean
+channel_put (Ring *ring, const ShmobjFrame *frame, const ChannelCall *call, GError **error);
+gboolean
+channel_get (Ring *ring, guint accept, ShmobjFrame *frame, const ChannelCall *call, GError **error);
+
+/* The same for those who wait in their own way: one try or one wait. */
+RingStatus channel_get_frame (
+    Ring *ring, guint32 me, guint accept, ShmobjFrame *frame, const RingPatience *patience);
+void channel_set_error (
+    Ring *ring, const char *noun, RingStatus status, const ShmobjFrame *frame, GError **error);
+
+/* TRUE when a get (G_IO_IN) or a put of a small message (G_IO_OUT) may succeed; FALSE when the time
+ * ran out or a signal handler ran. */
+gboolean channel_wait (Ring *ring, GIOCondition condition, gint64 timeout_us);

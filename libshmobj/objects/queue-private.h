@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "objects/channel.h"
+#include "objects/lazy-init.h"
+#include "objects/shmobj-queue.h"
+
+struct _ShmobjQueue
+{
+  GObject parent_instance;
+
+  guint maxsize;    /* construct-only; 0: no limit */
+  guint64 capacity; /* construct-only; 0 until init: the default */
+
+  LazyInit lazy;
+  Segment segment; /* (owned) */
+  Participants participants;
+  Ring ring;
+  int in_bell, out_bell; /* (owned) */
+};
+
+gboolean queue_create (gpointer self, GError **error);
+
+static inline gboolean
+queue_ensure (ShmobjQueue *self, GError **error)
+{
+  return lazy_init_ensure (&self->lazy, queue_create, self, error);
+}
+
+/* A queue with a name, in a manager's directory: segment file FILE, doorbells FILE.in and FILE.out.
+ */
+ShmobjQueue *
+queue_create_in (int dirfd, const char *file, guint maxsize, guint64 capacity, GError **error);
+ShmobjQueue *queue_open_in (int dirfd, const char *file, GError **error);
+/* Takes the files away; who holds the queue keeps it. */
+void queue_remove_in (int dirfd, const char *file);

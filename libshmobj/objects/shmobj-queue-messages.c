@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What one does with a queue: put and get, at once, waiting, or by a main loop. All of it is a
+ * frame around objects/channel.c, which says how a call waits and what a cancelled one leaves. */
+
+#include "objects/queue-private.h"
+
+#include "base/shmobj-error.h"
+#include "objects/channel-async.h"
+#include "objects/shmobj-bindings.h"
+
+#define READABLE (RING_ACCEPT (SHMOBJ_FRAME_BYTES) | RING_ACCEPT (SHMOBJ_FRAME_VARIANT))
+
+/* ---- putting ---- */
+
+static gboolean
+put_frame (ShmobjQueue *self,
+           const ShmobjFrame *frame,
+           gint64 timeout_us,
+           GCancellable *cancellable,
+           gboolean *interrupted,
+           GError **error)
+{
+  ChannelCall call = { "queue", timeout_us, cancellable, interrupted };
+
+  return queue_ensure (self, error) && channel_put (&self->ring, frame, &call, error);
+}
+
+gboolean
+shmobj_queue_put_frame (ShmobjQueue *self,
+                        const ShmobjFrame *frame,
+                        gint64 timeout_us,
+                        gboolean *interrupted,
+                        GError **error)
+{
+  g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), FALSE);
+
+  return put_frame (self, frame, timeout_us, NULL, interrupted, error);
+}
+
+/**
+ * shmobj_queue_put:
+ * @self: a queue
+ * @value: the message; if floating, it is consumed
+ * @timeout_us: how long to wait for room, in microseconds; 0 not at all, -1 for ever
+ * @cancellable: (nullable): ends the wait
+ * @error: return location for an error
+ *
+ * Puts a value at the end of the queue. When it returns %TRUE, the message is in shared memory and
+ * outlives this process.
+ *
+ * Waits while the queue is full. Any thread of any process that holds the queue may call it, also
+ * after fork().
+ *
+ * Returns: %TRUE, or %FALSE with nothing put: `SHMOBJ_ERROR_FULL` (the time ran out),
+ * `G_IO_ERROR_CANCELLED`, `G_IO_ERROR_MESSAGE_TOO_LARGE` (more than the capacity),
+ * `G_IO_ERROR_NO_SPACE` (no memory left), `SHMOBJ_ERROR_BUSY` (a process was stopped while it was
+ * inside), `SHMOBJ_ERROR_CLOSED`
+ *
+ * Since: 1.0
+ */
+gboolean
+shmobj_queue_put (ShmobjQueue *self,
+                  GVariant *value,
+                  gint64 timeout_us,
+                  GCancellable *cancellable,
+                  GError **error)
+{
+  g_autoptr (GVariant) kept = NULL;
+  ShmobjFrame frame;
+
+  g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), FALSE);
+  g_return_val_if_fail (value != NULL, FALSE);
+
+  kept = g_variant_ref_sink (value);
+  shmobj_frame_set_variant (&frame, kept);
+  return put_frame (self, &frame, timeout_us, cancellable, NULL, error);
+}
+
+/**
+ * shmobj_queue_put_bytes:
+ * @self: a queue
+ * @bytes: the message
+ * @timeout_us: how long to wait for room, in microseconds; 0 not at all, -1 for ever
+ * @cancellable: (nullable): ends the wait
+ * @error: return location for an error
+ *
+ * Like [method@Shmobj.Queue.put] for plain bytes. Read as a value they are an array of bytes
+ * (`ay`).
+ *
+ * Returns: %TRUE, or %FALSE with an error as of [method@Shmobj.Queue.put]
+ *
+ * Since: 1.0
+ */
+gboolean
+shmobj_queue_put_bytes (
+    ShmobjQueue *self, GBytes *bytes, gint64 timeout_us, GCancellable *cancellable, GError **error)
+{
+  ShmobjFrame frame;
+
+  g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), FALSE);
+  g_return_val_if_fail (bytes != NULL, FALSE);
+
+  shmobj_frame_set_bytes (&frame, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
+  return put_frame (self, &frame, timeout_us, cancellable, NULL, error);
+}
+
+/**
+ * shmobj_queue_put_data:
+ * @self: a queue
+ * @data: (array length=size): the message
+ * @size: its number of bytes
+ * @timeout_us: how long to wait for room, in microseconds; 0 not at all, -1 for ever
+ * @cancellable: (nullable): ends the wait
+ * @error: return location for an error
+ *
+ * [method@Shmobj.Queue.put_bytes] for who has no [struct@GLib.Bytes].
+ *
+ * Returns: %TRUE, or %FALSE with an error as of [method@Shmobj.Queue.put]
+ *
+ * Since: 1.0
+ */
+gboolean
+shmobj_queue_put_data (ShmobjQueue *self,
+                       const guint8 *data,
+                       gsize size,
+                       gint64 timeout_us,
+                       GCancellable *cancellable,
+                       GError **error)
+{
+  ShmobjFrame frame;
+
+  g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), FALSE);
+  g_return_val_if_fail (data != NULL || size == 0, FALSE);
+
+  shmobj_frame_set_bytes (&frame, data, size);
+  return put_frame (self, &frame, timeout_us, cancellable, NULL, error);
+}
+
+/**
+ * shmobj_queue_put_async:
+ * @self: a queue
+ * @value: the message; if floating, it is consumed
+ * @timeout_us: how long to wait for room, in microseconds; 0 not at all, -1 for ever
+ * @cancellable: (nullable): ends the wait
+ * @callback: (nullable): called in the thread-default main context of the caller
+ * @user_data: for @callback
+ *
+ * Puts a value without blocking; [method@Shmobj.Queue.put_finish] tells how it went. No thread is
+ * used: if there is no room now, the main loop waits for the queue's doorbell.
+ *
+ * Since: 1.0
+ */
+void
+shmobj_queue_put_async (ShmobjQueue *self,
+                        GVariant *value,
+                        gint64 timeout_us,
+                        GCancellable *cancellable,
+                        GAsyncReadyCallback callback,
+                        gpointer user_data)
+{
+  g_autoptr (GVariant) kept = NULL;
+  GError *error = NULL;
+  GTask *task;
+
+  g_return_if_fail (SHMOBJ_IS_QUEUE (self));
+  g_return_if_fail (value != NULL);
+
+  kept = g_variant_ref_sink (value);
+  task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, shmobj_queue_put_async);
+  if (queue_ensure (self, &error))
+    channel_put_async (&(ChannelAsync){ &self->ring, "queue", timeout_us, -1, NULL, NULL }, task,
+                       kept);
+  else
+    {
+      g_task_return_error (task, error);
+      g_object_unref (task);
+    }
+}
+
+/**
+ * shmobj_queue_put_finish:
+ * @self: a queue
+ * @result: what the callback was given
+ * @error: return location for an error
+ *
+ * Ends [method@Shmobj.Queue.put_async].
+ *
+ * Returns: %TRUE, or %FALSE with an error as of [method@Shmobj.Queue.put]
+ *
+ * Since: 1.0
+ */
+gboolean
+shmobj_queue_put_finish (ShmobjQueue *self, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+/* ---- getting ---- */
+
+static gboolean
+get_frame (ShmobjQueue *self,
+           guint accept,
+           ShmobjFrame *frame,
+           gint64 timeout_us,
+           GCancellable *cancellable,
+           gboolean *interrupted,
+           GError **error)
+{
+  ChannelCall call = { "queue", timeout_us, cancellable, interrupted };
+
+  return queue_ensure (self, error) && channel_get (&self->ring, accept, frame, &call, error);
+}
+
+gboolean
+shmobj_queue_get_frame (ShmobjQueue *self,
+                        guint accept,
+                        ShmobjFrame *frame,
+                        gint64 timeout_us,
+                        gboolean *interrupted,
+                        GError **error)
+{
+  g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), FALSE);
+
+  return get_frame (self, accept, frame, timeout_us, NULL, interrupted, error);
+}
+
+/**
+ * shmobj_queue_get:
+ * @self: a queue
+ * @timeout_us: how long to wait for a message, in microseconds; 0 not at all, -1 for ever
+ * @cancellable: (nullable): ends the wait
+ * @error: return location for an error
+ *
+ * Takes the value at the front of the queue.
+ *
+ * Waits while the queue is empty. A call that is cancelled or runs out of time takes nothing. Any
+ * thread of any process that holds the queue may call it, also after fork(). The value may come
+ * from a process that means ill: it is in normal form only if it claims to be what its type says,
+ * as with every untrusted [struct@GLib.Variant].
+ *
+ * Returns: (transfer full): the value, or %NULL with nothing taken: `SHMOBJ_ERROR_EMPTY` (the time
+ * ran out), `G_IO_ERROR_CANCELLED`, `SHMOBJ_ERROR_INCOMPATIBLE` (a private pickle of Python is at
+ * the front; it stays there), `SHMOBJ_ERROR_BUSY` (a process was stopped while it was inside),
+ * `SHMOBJ_ERROR_CLOSED`, `SHMOBJ_ERROR_CORRUPT`
+ *
+ * Since: 1.0
+ */
+GVariant *
+shmobj_queue_get (ShmobjQueue *self, gint64 timeout_us, GCancellable *cancellable, GError **error)
+{
+  ShmobjFrame frame;
+  GVariant *value;
+
+  g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), NULL);
+
+  if (!get_frame (self, READABLE, &frame, timeout_us, cancellable, NULL, error))
+    return NULL;
+  value = shmobj_frame_steal_variant (&frame, error);
+  shmobj_frame_clear (&frame);
+  return value;
+}
+
+/**
+ * shmobj_queue_get_bytes:
+ * @self: a queue
+ * @timeout_us: how long to wait for a message, in microseconds; 0 not at all, -1 for ever
+ * @cancellable: (nullable): ends the wait
+ * @error: return location for an error
+ *
+ * Takes the message at the front of the queue if it is plain bytes
+ * ([method@Shmobj.Queue.put_bytes]).
+ *
+ * Returns: (transfer full): the bytes, or %NULL with an error as of [method@Shmobj.Queue.get]; a
+ * message that is a value is `SHMOBJ_ERROR_INCOMPATIBLE` here and stays in the queue
+ *
+ * Since: 1.0
+ */
+GBytes *
+shmobj_queue_get_bytes (ShmobjQueue *self,
+                        gint64 timeout_us,
+                        GCancellable *cancellable,
+                        GError **error)
+{
+  ShmobjFrame frame;
+
+  g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), NULL);
+
+  if (!get_frame (self, RING_ACCEPT (SHMOBJ_FRAME_BYTES), &frame, timeout_us, cancellable, NULL,
+                  error))
+    return NULL;
+  return g_bytes_new_take (frame.owned, frame.size);
+}
+
+/**
+ * shmobj_queue_get_into: (skip)
+ * @self: a queue
+ * @buffer: (array length=size): where the bytes go
+ * @size: how many fit there
+ * @timeout_us: how long to wait for a message, in microseconds; 0 not at all, -1 for ever
+ * @error: return location for an error
+ *
+ * Takes a message of plain bytes into memory of the caller: the fastest way to get, without any
+ * allocation.
+ *
+ * Returns: its size, or -1 with nothing taken and an error as of [method@Shmobj.Queue.get_bytes];
+ *   `G_IO_ERROR_MESSAGE_TOO_LARGE` names the size if the message does not fit
+ *
+ * Since: 1.0
+ */
+gssize
+shmobj_queue_get_into (
+    ShmobjQueue *self, guint8 *buffer, gsize size, gint64 timeout_us, GError **error)
+{
+  RingGet get = { RING_ACCEPT (SHMOBJ_FRAME_BYTES), buffer, size, { 0 } };
+  RingPatience patience = { timeout_us == 0 ? 0 : wait_deadline (timeout_us), -1, FALSE };
+  RingStatus status;
+  guint32 me;
+
+  g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), -1);
+
+  if (!queue_ensure (self, error) || (me = participants_me (&self->participants, error)) == 0)
+    return -1;
+  status = ring_get (&self->ring, me, &get, &patience);
+  if (G_LIKELY (status == RING_OK))
+    return get.header.size;
+
+  if (status == RING_TOO_SMALL)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_MESSAGE_TOO_LARGE,
+                 "The next message has %u bytes and the buffer %" G_GSIZE_FORMAT
+                 "; it stays in the queue",
+                 get.header.size, size);
+  else
+    channel_set_error (&self->ring, "queue", status,
+                       &(ShmobjFrame){ .kind = get.header.kind, .size = get.header.size }, error);
+  return -1;
+}
+
+/**
+ * shmobj_queue_get_async:
+ * @self: a queue
+ * @timeout_us: how long to wait for a message, in microseconds; 0 not at all, -1 for ever
+ * @cancellable: (nullable): ends the wait
+ * @callback: (nullable): called in the thread-default main context of the caller
+ * @user_data: for @callback
+ *
+ * Takes a value without blocking; [method@Shmobj.Queue.get_finish] gives it. No thread is used: if
+ * there is none now, the main loop waits for the queue's doorbell. A call that is cancelled or runs
+ * out of time takes nothing; one that took a message gives it, even if it is cancelled before the
+ * callback runs.
+ *
+ * Since: 1.0
+ */
+void
+shmobj_queue_get_async (ShmobjQueue *self,
+                        gint64 timeout_us,
+                        GCancellable *cancellable,
+                        GAsyncReadyCallback callback,
+                        gpointer user_data)
+{
+  GError *error = NULL;
+  GTask *task;
+
+  g_return_if_fail (SHMOBJ_IS_QUEUE (self));
+
+  task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, shmobj_queue_get_async);
+  if (queue_ensure (self, &error))
+    channel_get_async (&(ChannelAsync){ &self->ring, "queue", timeout_us, -1, NULL, NULL }, task);
+  else
+    {
+      g_task_return_error (task, error);
+      g_object_unref (task);
+    }
+}
+
+/**
+ * shmobj_queue_get_finish:
+ * @self: a queue
+ * @result: what the callback was given
+ * @error: return location for an error
+ *
+ * Ends [method@Shmobj.Queue.get_async].
+ *
+ * Returns: (transfer full): the value, or %NULL with an error as of [method@Shmobj.Queue.get]
+ *
+ * Since: 1.0
+ */
+GVariant *
+shmobj_queue_get_finish (ShmobjQueue *self, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+
+  return g_task_propagate_pointer (G_TASK (result), error);
+}

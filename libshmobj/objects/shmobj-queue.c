@@ -1,0 +1,625 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/**
+ * ShmobjQueue:
+ *
+ * A first-in-first-out queue of messages between any number of writers and readers in any number of
+ * processes.
+ *
+ * ```c
+ * g_autoptr (ShmobjQueue) jobs = shmobj_queue_new (0, 0, &error);
+ *
+ * shmobj_queue_put (jobs, g_variant_new ("(is)", 1, "first"), -1, NULL, &error);
+ * if (fork () == 0)
+ *   {
+ *     g_autoptr (GVariant) job = shmobj_queue_get (jobs, -1, NULL, &error);
+ *     …
+ *   }
+ * ```
+ *
+ * Messages lie in shared memory: no daemon and no thread stands between a put and a get. A process
+ * that is killed at any point leaves the queue whole: what it put is there or is not, what it was
+ * getting is still there.
+ *
+ * The queue goes to other processes by fork(), as a handle ([iface@Shmobj.Shareable]), or by a name
+ * in a [class@Shmobj.Manager]. All methods may be called from any thread and in a forked child at
+ * once.
+ *
+ * [property@Shmobj.Queue:capacity] bounds the bytes, [property@Shmobj.Queue:maxsize] the messages.
+ * Memory is reserved as the queue gets deeper, so a large capacity costs nothing until it is used.
+ *
+ * Since: 1.0
+ */
+
+/* The queue of a program: a ring in a segment of its own, two doorbells, and our seat among the
+ * participants.
+ *
+ *     handle     ("Queue", {}, [segment, bell "something to get", bell "room to put"])
+ *
+ * Capacity and maxsize are parameters in the segment's header, so that no two processes disagree on
+ * them.
+ *
+ * Death and forks: see base/ring.c, base/participants.c. close() only marks this handle; the
+ * mapping and the descriptors go with the object, because another thread may be inside a call.
+ */
+
+#include "objects/queue-private.h"
+
+#include "base/shmobj-error.h"
+#include "base/sys.h"
+#include "objects/handle.h"
+#include "objects/shmobj-shareable.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DATA_OFFSET (OBJECT_OFFSET + LAYOUT_PAGE)
+#define MAXSIZE_MAX (1u << 30)
+
+enum
+{
+  PARAMETER_CAPACITY,
+  PARAMETER_MAXSIZE,
+};
+
+typedef enum
+{
+  PROP_MAXSIZE = 1,
+  PROP_CAPACITY,
+} ShmobjQueueProperty;
+
+static GParamSpec *properties[PROP_CAPACITY + 1];
+
+static void shmobj_queue_initable_init (GInitableIface *iface);
+static void shmobj_queue_shareable_init (ShmobjShareableInterface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (ShmobjQueue,
+                               shmobj_queue,
+                               G_TYPE_OBJECT,
+                               G_IMPLEMENT_INTERFACE (G_TYPE_INITABLE, shmobj_queue_initable_init)
+                                   G_IMPLEMENT_INTERFACE (SHMOBJ_TYPE_SHAREABLE,
+                                                          shmobj_queue_shareable_init))
+
+/* ---- coming to life ---- */
+
+static void
+attach (ShmobjQueue *self)
+{
+  participants_init (&self->participants, &self->segment);
+  ring_attach (&self->ring, segment_at (&self->segment, OBJECT_OFFSET, sizeof (RingShared)),
+               DATA_OFFSET, self->capacity, self->maxsize, &self->segment, &self->participants);
+  self->ring.in = (Doorbell){ self->in_bell, self->in_bell };
+  self->ring.out = (Doorbell){ self->out_bell, self->out_bell };
+}
+
+static gboolean
+check_parameters (ShmobjQueue *self, GError **error)
+{
+  if (self->maxsize > MAXSIZE_MAX)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                   "A maxsize of %u messages is more than %u", self->maxsize, MAXSIZE_MAX);
+      return FALSE;
+    }
+  return channel_check_capacity (&self->capacity, error);
+}
+
+/* An anonymous queue's two bells. */
+static gboolean
+make_bells (ShmobjQueue *self, GError **error)
+{
+  self->in_bell = sys.eventfd ();
+  self->out_bell = self->in_bell < 0 ? -1 : sys.eventfd ();
+  if (self->out_bell >= 0)
+    return TRUE;
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno),
+               "Cannot make the queue's doorbells: %s", g_strerror (errno));
+  sys_close (self->in_bell);
+  self->in_bell = -1;
+  return FALSE;
+}
+
+gboolean
+queue_create (gpointer data, GError **error)
+{
+  ShmobjQueue *self = data;
+
+  if (!check_parameters (self, error) || !make_bells (self, error))
+    return FALSE;
+  if (!segment_new (&self->segment, SEGMENT_QUEUE, "shmobj:queue",
+                    DATA_OFFSET + ring_data_size (self->capacity),
+                    DATA_OFFSET + ring_first_reserve (self->capacity),
+                    (guint64[4]){ self->capacity, self->maxsize }, error))
+    {
+      sys_close (self->in_bell);
+      sys_close (self->out_bell);
+      self->in_bell = self->out_bell = -1;
+      return FALSE;
+    }
+  ring_create (segment_at (&self->segment, OBJECT_OFFSET, sizeof (RingShared)), self->capacity);
+  attach (self);
+  return TRUE;
+}
+
+static gboolean
+shmobj_queue_init_sync (GInitable *initable, GCancellable *cancellable, GError **error)
+{
+  return queue_ensure (SHMOBJ_QUEUE (initable), error);
+}
+
+/* What another process wrote in the header is copied once and checked against the size that the
+ * file really has. */
+static gboolean
+adopt_parameters (ShmobjQueue *self, GError **error)
+{
+  const SegmentHeader *header = segment_header (&self->segment);
+  guint64 capacity = header->parameter[PARAMETER_CAPACITY],
+          maxsize = header->parameter[PARAMETER_MAXSIZE];
+
+  if (capacity < RING_SIZE_MIN || capacity > RING_CAPACITY_MAX || capacity % 8 != 0 ||
+      maxsize > MAXSIZE_MAX || self->segment.size != DATA_OFFSET + ring_data_size (capacity))
+    {
+      g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CORRUPT,
+                   "The queue says that its capacity is %" G_GUINT64_FORMAT
+                   " bytes and its maxsize %" G_GUINT64_FORMAT
+                   ", which does not go with its %" G_GUINT64_FORMAT " bytes",
+                   capacity, maxsize, self->segment.size);
+      return FALSE;
+    }
+  self->capacity = capacity;
+  self->maxsize = maxsize;
+  return TRUE;
+}
+
+static gboolean
+is_bell (int fd, GError **error)
+{
+  int flags = fcntl (fd, F_GETFL);
+  struct stat st;
+
+  if (flags >= 0 && (flags & O_NONBLOCK) && (flags & O_ACCMODE) == O_RDWR && fstat (fd, &st) == 0 &&
+      !S_ISREG (st.st_mode) && !S_ISDIR (st.st_mode))
+    return TRUE;
+  g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CORRUPT,
+               "A queue's doorbell is a descriptor that could block us (flags 0x%x)", flags);
+  return FALSE;
+}
+
+/* From a segment that exists. Takes the descriptors over, also on failure. */
+static ShmobjQueue *
+queue_adopt (Segment *segment, int in_bell, int out_bell, GError **error)
+{
+  g_autoptr (ShmobjQueue) self = g_object_new (SHMOBJ_TYPE_QUEUE, NULL);
+
+  self->segment = *segment;
+  self->in_bell = in_bell;
+  self->out_bell = out_bell;
+  if (!is_bell (in_bell, error) || !is_bell (out_bell, error) || !adopt_parameters (self, error))
+    return NULL;
+  attach (self);
+  lazy_init_set_ready (&self->lazy);
+  return g_steal_pointer (&self);
+}
+
+static GObject *
+queue_from_handle (GVariant *handle_properties, int *fds, gsize n_fds, GError **error)
+{
+  Segment segment;
+
+  if (!handle_check_fds (n_fds, 3, 3, error) ||
+      !segment_open (&segment, handle_steal_fd (&fds[0]), SEGMENT_QUEUE, error))
+    return NULL;
+  return (GObject *) queue_adopt (&segment, handle_steal_fd (&fds[1]), handle_steal_fd (&fds[2]),
+                                  error);
+}
+
+HANDLE_CLASS (queue, "Queue", shmobj_queue_get_type, queue_from_handle)
+
+static GVariant *
+shmobj_queue_to_handle (ShmobjShareable *shareable, GUnixFDList *list, GError **error)
+{
+  ShmobjQueue *self = SHMOBJ_QUEUE (shareable);
+
+  if (!queue_ensure (self, error))
+    return NULL;
+  return handle_new ("Queue", NULL, list,
+                     (int[]){ self->segment.fd, self->in_bell, self->out_bell }, 3, error);
+}
+
+/* ---- with a name, for the manager ---- */
+
+static int
+open_bell (int dirfd, const char *file, const char *suffix, gboolean make, GError **error)
+{
+  g_autofree char *name = g_strconcat (file, suffix, NULL);
+  int fd = -1;
+
+  if (!make || mkfifoat (dirfd, name, 0600) == 0 || errno == EEXIST)
+    fd = openat (dirfd, name, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0)
+    g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno),
+                 "Cannot open the doorbell “%s” of a queue: %s", name, g_strerror (errno));
+  return fd;
+}
+
+static ShmobjQueue *
+adopt_in (Segment *segment, int dirfd, const char *file, gboolean make, GError **error)
+{
+  int in_bell = open_bell (dirfd, file, ".in", make, error);
+  int out_bell = in_bell < 0 ? -1 : open_bell (dirfd, file, ".out", make, error);
+
+  if (out_bell >= 0)
+    return queue_adopt (segment, in_bell, out_bell, error);
+  sys_close (in_bell);
+  segment_close (segment);
+  return NULL;
+}
+
+ShmobjQueue *
+queue_create_in (int dirfd, const char *file, guint maxsize, guint64 capacity, GError **error)
+{
+  g_autoptr (ShmobjQueue) asked =
+      g_object_new (SHMOBJ_TYPE_QUEUE, "maxsize", maxsize, "capacity", capacity, NULL);
+  g_autoptr (ShmobjQueue) self = NULL;
+  Segment segment;
+
+  if (!check_parameters (asked, error) ||
+      !segment_new_in (&segment, dirfd, SEGMENT_QUEUE,
+                       DATA_OFFSET + ring_data_size (asked->capacity),
+                       DATA_OFFSET + ring_first_reserve (asked->capacity),
+                       (guint64[4]){ asked->capacity, maxsize }, error))
+    return NULL;
+  ring_create (segment_at (&segment, OBJECT_OFFSET, sizeof (RingShared)), asked->capacity);
+  self = adopt_in (&segment, dirfd, file, TRUE, error);
+  if (self == NULL || !segment_publish (&self->segment, dirfd, file, error))
+    return NULL;
+  return g_steal_pointer (&self);
+}
+
+ShmobjQueue *
+queue_open_in (int dirfd, const char *file, GError **error)
+{
+  Segment segment;
+
+  if (!segment_open_in (&segment, dirfd, file, SEGMENT_QUEUE, error))
+    return NULL;
+  return adopt_in (&segment, dirfd, file, FALSE, error);
+}
+
+void
+queue_remove_in (int dirfd, const char *file)
+{
+  g_autofree char *in_bell = g_strconcat (file, ".in", NULL),
+                  *out_bell = g_strconcat (file, ".out", NULL);
+
+  unlinkat (dirfd, file, 0);
+  unlinkat (dirfd, in_bell, 0);
+  unlinkat (dirfd, out_bell, 0);
+}
+
+/* ---- GObject ---- */
+
+static void
+shmobj_queue_finalize (GObject *object)
+{
+  ShmobjQueue *self = SHMOBJ_QUEUE (object);
+
+  if (self->ring.shared != NULL)
+    participants_clear (&self->participants);
+  segment_close (&self->segment);
+  sys_close (self->in_bell);
+  sys_close (self->out_bell);
+  g_mutex_clear (&self->lazy.lock);
+
+  G_OBJECT_CLASS (shmobj_queue_parent_class)->finalize (object);
+}
+
+static void
+shmobj_queue_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  ShmobjQueue *self = SHMOBJ_QUEUE (object);
+
+  switch ((ShmobjQueueProperty) id)
+    {
+    case PROP_MAXSIZE:
+      g_value_set_uint (value, self->maxsize);
+      break;
+    case PROP_CAPACITY:
+      g_value_set_uint64 (value, self->capacity);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+shmobj_queue_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  ShmobjQueue *self = SHMOBJ_QUEUE (object);
+
+  switch ((ShmobjQueueProperty) id)
+    {
+    case PROP_MAXSIZE:
+      self->maxsize = g_value_get_uint (value);
+      break;
+    case PROP_CAPACITY:
+      self->capacity = g_value_get_uint64 (value);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+shmobj_queue_class_init (ShmobjQueueClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->finalize = shmobj_queue_finalize;
+  object_class->get_property = shmobj_queue_get_property;
+  object_class->set_property = shmobj_queue_set_property;
+
+  /**
+   * ShmobjQueue:maxsize: (getter get_maxsize)
+   *
+   * The most messages that the queue holds at a time; 0: as many as fit in its capacity.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_MAXSIZE] =
+      g_param_spec_uint ("maxsize", NULL, NULL, 0, MAXSIZE_MAX, 0,
+                         G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
+  /**
+   * ShmobjQueue:capacity: (getter get_capacity)
+   *
+   * The most bytes that the queue holds at a time, and so the size of the largest message (less 8
+   * bytes, and its type string). 0 at construction: 256 MiB. Memory is reserved as it is used.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_CAPACITY] =
+      g_param_spec_uint64 ("capacity", NULL, NULL, 0, G_MAXUINT64, 0,
+                           G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
+  g_object_class_install_properties (object_class, G_N_ELEMENTS (properties), properties);
+}
+
+static void
+shmobj_queue_init (ShmobjQueue *self)
+{
+  g_mutex_init (&self->lazy.lock);
+  self->segment = SEGMENT_INIT;
+  self->in_bell = self->out_bell = -1;
+}
+
+static void
+shmobj_queue_initable_init (GInitableIface *iface)
+{
+  iface->init = shmobj_queue_init_sync;
+}
+
+static void
+shmobj_queue_shareable_init (ShmobjShareableInterface *iface)
+{
+  iface->to_handle = shmobj_queue_to_handle;
+}
+
+/**
+ * shmobj_queue_new:
+ * @maxsize: the most messages at a time, at most 2³⁰; 0: no such limit
+ * @capacity: the most bytes at a time, from 4096 to 2³⁹; 0: 256 MiB
+ * @error: return location for an error
+ *
+ * Makes an anonymous queue. It lives until the last process that holds it lets go.
+ *
+ * Takes four file descriptors, and at first 150 KiB of memory.
+ *
+ * Returns: (transfer full): a queue, or %NULL with `G_IO_ERROR_INVALID_ARGUMENT` (a number out of
+ * range), `G_IO_ERROR_NO_SPACE` (more than this machine has, or no memory left) or
+ * `G_IO_ERROR_TOO_MANY_OPEN_FILES`
+ *
+ * Since: 1.0
+ */
+ShmobjQueue *
+shmobj_queue_new (guint maxsize, guint64 capacity, GError **error)
+{
+  g_autoptr (ShmobjQueue) self = g_object_new (
+      SHMOBJ_TYPE_QUEUE, "maxsize", MIN (maxsize, MAXSIZE_MAX), "capacity", capacity, NULL);
+
+  self->maxsize = maxsize; /* too large is an error for the caller, not a warning of GObject's */
+  return queue_ensure (self, error) ? g_steal_pointer (&self) : NULL;
+}
+
+/* ---- looking ---- */
+
+/**
+ * shmobj_queue_wait:
+ * @self: a queue
+ * @condition: `G_IO_IN`: until there is something to get, `G_IO_OUT`: until there is room for a
+ * small message
+ * @timeout_us: how long, in microseconds; 0 not at all, -1 for ever
+ *
+ * Waits without taking or putting anything. A call right afterwards may still find that another
+ * process was faster.
+ *
+ * Comes back early, with %FALSE, when a signal handler ran: a language whose handlers run later
+ * (Python) can then run them and call again.
+ *
+ * Returns: %TRUE if so, %FALSE if the time ran out, a signal came, or the queue is not usable
+ *
+ * Since: 1.0
+ */
+gboolean
+shmobj_queue_wait (ShmobjQueue *self, GIOCondition condition, gint64 timeout_us)
+{
+  g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), FALSE);
+
+  return queue_ensure (self, NULL) && channel_wait (&self->ring, condition, timeout_us);
+}
+
+/**
+ * shmobj_queue_get_size:
+ * @self: a queue
+ *
+ * How many messages are in the queue at this moment. Never blocks.
+ *
+ * Returns: their number; 0 of a queue that is not usable
+ *
+ * Since: 1.0
+ */
+guint
+shmobj_queue_get_size (ShmobjQueue *self)
+{
+  g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), 0);
+
+  return queue_ensure (self, NULL) ? ring_count (&self->ring) : 0;
+}
+
+/**
+ * shmobj_queue_is_empty:
+ * @self: a queue
+ *
+ * Whether a get would find nothing at this moment. Never blocks.
+ *
+ * Returns: %TRUE if so
+ *
+ * Since: 1.0
+ */
+gboolean
+shmobj_queue_is_empty (ShmobjQueue *self)
+{
+  g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), TRUE);
+
+  return !queue_ensure (self, NULL) || !ring_has_message (&self->ring);
+}
+
+/**
+ * shmobj_queue_is_full:
+ * @self: a queue
+ *
+ * Whether a put of a small message would find no room at this moment. Never blocks.
+ *
+ * Returns: %TRUE if so
+ *
+ * Since: 1.0
+ */
+gboolean
+shmobj_queue_is_full (ShmobjQueue *self)
+{
+  g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), TRUE);
+
+  return !queue_ensure (self, NULL) || !ring_has_room (&self->ring, sizeof (FrameHeader));
+}
+
+/**
+ * shmobj_queue_is_closed:
+ * @self: a queue
+ *
+ * Whether [method@Shmobj.Queue.close] was called on this object.
+ *
+ * Returns: %TRUE if so
+ *
+ * Since: 1.0
+ */
+gboolean
+shmobj_queue_is_closed (ShmobjQueue *self)
+{
+  g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), TRUE);
+
+  return atomic_load (&self->lazy.state) == LAZY_CLOSED;
+}
+
+/**
+ * shmobj_queue_get_maxsize: (get-property maxsize)
+ * @self: a queue
+ *
+ * The most messages that the queue holds at a time.
+ *
+ * Returns: their number, 0: as many as fit in its capacity
+ *
+ * Since: 1.0
+ */
+guint
+shmobj_queue_get_maxsize (ShmobjQueue *self)
+{
+  g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), 0);
+
+  return self->maxsize;
+}
+
+/**
+ * shmobj_queue_get_capacity: (get-property capacity)
+ * @self: a queue
+ *
+ * The most bytes that the queue holds at a time.
+ *
+ * Returns: the number of bytes
+ *
+ * Since: 1.0
+ */
+guint64
+shmobj_queue_get_capacity (ShmobjQueue *self)
+{
+  g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), 0);
+
+  queue_ensure (self, NULL);
+  return self->capacity;
+}
+
+/**
+ * shmobj_queue_get_statistics:
+ * @self: a queue
+ * @error: return location for an error
+ *
+ * What the queue has seen in its whole life, in all processes; nobody is disturbed by asking. Keys,
+ * all of type `t`: `puts`, `gets` (messages), `size` (messages now), `reserved` (bytes of memory
+ * that its deepest moment made it reserve), `sleeps`, `wakes` (of processes that waited),
+ * `recoveries` (guards and seats taken over from dead or stopped processes).
+ *
+ * Returns: (transfer full): an `a{sv}`, or %NULL with `SHMOBJ_ERROR_CLOSED` or an error of making
+ * the queue
+ *
+ * Since: 1.0
+ */
+GVariant *
+shmobj_queue_get_statistics (ShmobjQueue *self, GError **error)
+{
+  RingShared *shared;
+  GVariantDict dict;
+
+  g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), NULL);
+
+  if (!queue_ensure (self, error))
+    return NULL;
+  shared = self->ring.shared;
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert (&dict, "gets", "t", ring_read (&self->ring));
+  g_variant_dict_insert (&dict, "puts", "t", ring_written (&self->ring));
+  g_variant_dict_insert (&dict, "size", "t", (guint64) ring_count (&self->ring));
+  g_variant_dict_insert (&dict, "reserved", "t", atomic_load (&shared->reserved));
+  g_variant_dict_insert (&dict, "sleeps", "t", atomic_load (&shared->sleeps));
+  g_variant_dict_insert (&dict, "wakes", "t", atomic_load (&shared->wakes));
+  g_variant_dict_insert (&dict, "recoveries", "t",
+                         atomic_load (&shared->guards.taken_over) +
+                             atomic_load (&shared->seats_taken_over));
+  return g_variant_ref_sink (g_variant_dict_end (&dict));
+}
+
+/**
+ * shmobj_queue_close:
+ * @self: a queue
+ *
+ * Gives up this handle of the queue: every later call on it is `SHMOBJ_ERROR_CLOSED`. The queue
+ * itself goes on for all others, with what is in it. Memory and descriptors go with the last
+ * reference to the object. Calling it again does nothing.
+ *
+ * Since: 1.0
+ */
+void
+shmobj_queue_close (ShmobjQueue *self)
+{
+  g_return_if_fail (SHMOBJ_IS_QUEUE (self));
+
+  lazy_init_close (&self->lazy);
+}
