@@ -17,5 +17,9 @@
 #include "objects/shmobj-shareable.h"
 #include "objects/shmobj-shared-memory.h"
 #include "objects/shmobj-bindings.h"
+#include "manager/shmobj-dict.h"
+#include "manager/shmobj-list.h"
+#include "manager/shmobj-manager-bindings.h"
+#include "manager/shmobj-manager.h"
 
 #undef SHMOBJ_INSIDE

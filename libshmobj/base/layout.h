@@ -13,6 +13,7 @@
  *     QUEUE      [ RingShared, 4096 ][ ring's data: capacity + 4096                          ]
  *     PIPE       [ RingShared, 4096 ][ RingShared, 4096 ][ data: there ][ data: back ]
  *     ARENA      [ ArenaShared, 4096 ][ cells, 64 B each: kind, then LockShared or EventShared ]
+ *     GATE       [ Guard, GuardStatistics; 4096 ]
  *
  * A segment of kind MEMORY (ShmobjSharedMemory) is the user's bytes from 0 on and has none of this.
  */
@@ -38,6 +39,7 @@ typedef enum
   SEGMENT_QUEUE = 1,
   SEGMENT_PIPE = 2,
   SEGMENT_ARENA = 3,
+  SEGMENT_GATE = 4,
 } SegmentKind;
 
 typedef struct

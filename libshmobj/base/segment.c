@@ -43,6 +43,8 @@ kind_name (guint32 kind)
       return "pipe";
     case SEGMENT_ARENA:
       return "arena of locks";
+    case SEGMENT_GATE:
+      return "manager's gate";
     default:
       return "segment of unknown kind";
     }

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A dict in the store: a row by key, and a row by order, for each entry.
+ *
+ *     id 'k' type 0 data       → KeyRow, the key's frame, the value's frame
+ *     id 'o' order             → the key's frame
+ *
+ * A look-up reads one row. A value that is replaced keeps its place; a key that was removed and
+ * comes again is last, as in Python.
+ *
+ * Keys of the store are short (511 bytes). A longer one of ours is hashed: 'k' 1 and its SHA-256 in
+ * place of type and data. The row has the whole key, and it is compared, so two keys of one hash
+ * would be reported as damage and never taken for each other. (No type begins with the byte 1.)
+ */
+
+#include "manager/dict-rows.h"
+
+#include "base/shmobj-error.h"
+
+#define HASH_MARK 1
+#define HASH_SIZE 32
+
+typedef struct
+{
+  gsize size;
+  guint8 bytes[STORE_KEY_MAX];
+} RowKey;
+
+static void
+hash_key (const ShmobjFrame *key, RowKey *row)
+{
+  g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
+  gsize size = HASH_SIZE;
+
+  g_checksum_update (sum, (const guchar *) key->type, key->type_length);
+  g_checksum_update (sum, (const guchar *) "", 1);
+  g_checksum_update (sum, key->data, key->size);
+  row->bytes[ROW_KEY_PREFIX] = HASH_MARK;
+  g_checksum_get_digest (sum, row->bytes + ROW_KEY_PREFIX + 1, &size);
+  row->size = ROW_KEY_PREFIX + 1 + HASH_SIZE;
+}
+
+static void
+make_row_key (const Dict *dict, const ShmobjFrame *key, RowKey *row)
+{
+  guint8 *at = row->bytes + ROW_KEY_PREFIX;
+
+  row_key (row->bytes, dict->id, ROW_KEY);
+  row->size = ROW_KEY_PREFIX + key->type_length + 1 + key->size;
+  if (row->size > sizeof row->bytes)
+    {
+      hash_key (key, row);
+      return;
+    }
+  memcpy (at, key->type, key->type_length);
+  at[key->type_length] = 0;
+  if (key->size > 0)
+    memcpy (at + key->type_length + 1, key->data, key->size);
+}
+
+void
+dict_create (StoreTxn *txn, guint64 id)
+{
+  DictRecord record = { .object = { .kind = KIND_DICT, .revision = 1 }, .next_order = 1 };
+  guint8 key[ROW_KEY_PREFIX];
+
+  row_key (key, id, ROW_RECORD);
+  store_put (txn, key, sizeof key, &record, sizeof record);
+}
+
+gboolean
+dict_open (Dict *dict, StoreTxn *txn, guint64 id, GError **error)
+{
+  guint8 key[ROW_KEY_PREFIX];
+  StoreBytes row;
+
+  dict->txn = txn;
+  dict->id = id;
+  row_key (key, id, ROW_RECORD);
+  if (!store_get (txn, key, sizeof key, &row))
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+                   "The dict %" G_GUINT64_FORMAT " was removed", id);
+      return FALSE;
+    }
+  if (row.size < sizeof dict->record)
+    return store_corrupt (txn);
+
+  memcpy (&dict->record, row.data, sizeof dict->record);
+  if (dict->record.object.kind != KIND_DICT)
+    {
+      g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_WRONG_KIND,
+                   "Object %" G_GUINT64_FORMAT " is not a dict but of kind %u", id,
+                   dict->record.object.kind);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+void
+dict_save (Dict *dict)
+{
+  guint8 key[ROW_KEY_PREFIX];
+
+  dict->record.object.revision++;
+  row_key (key, dict->id, ROW_RECORD);
+  store_put (dict->txn, key, sizeof key, &dict->record, sizeof dict->record);
+}
+
+static gboolean
+is_same_key (const ShmobjFrame *key, const guint8 *stored, gsize size)
+{
+  FrameHeader header;
+
+  return frame_check_header (stored, size, &header) && header.kind == (guint) key->kind &&
+         header.size == key->size && header.type_length == key->type_length &&
+         (key->size == 0 || memcmp (stored + sizeof header, key->data, key->size) == 0) &&
+         memcmp (stored + sizeof header + header.size, key->type, key->type_length) == 0;
+}
+
+static gboolean
+find_row (Dict *dict, const RowKey *row, const ShmobjFrame *key, KeyRow *found, StoreBytes *value)
+{
+  StoreBytes bytes;
+
+  if (!store_get (dict->txn, row->bytes, row->size, &bytes))
+    return FALSE;
+  if (bytes.size < sizeof *found)
+    return store_corrupt (dict->txn);
+
+  memcpy (found, bytes.data, sizeof *found);
+  if (found->key_size > bytes.size - sizeof *found)
+    return store_corrupt (dict->txn);
+  if (row->bytes[ROW_KEY_PREFIX] == HASH_MARK &&
+      !is_same_key (key, bytes.data + sizeof *found, found->key_size))
+    return store_corrupt (dict->txn);
+
+  value->data = bytes.data + sizeof *found + found->key_size;
+  value->size = bytes.size - sizeof *found - found->key_size;
+  return TRUE;
+}
+
+gboolean
+dict_find (Dict *dict, const Normal *key, StoreBytes *value)
+{
+  KeyRow found;
+  RowKey row;
+
+  make_row_key (dict, &key->frame, &row);
+  return find_row (dict, &row, &key->frame, &found, value);
+}
+
+static void
+put_order (Dict *dict, guint64 order, const ShmobjFrame *key)
+{
+  guint8 row[ROW_KEY_NUMBER];
+  gpointer room;
+
+  row_key_number (row, dict->id, ROW_ORDER, order);
+  room = store_put_room (dict->txn, row, sizeof row, frame_stored_size (key));
+  if (room != NULL)
+    frame_store (key, room);
+}
+
+void
+dict_set (Dict *dict, const Normal *key, const ShmobjFrame *value)
+{
+  KeyRow entry = { .key_size = frame_stored_size (&key->frame) };
+  StoreBytes old;
+  guint8 *room;
+  RowKey row;
+
+  make_row_key (dict, &key->frame, &row);
+  if (!find_row (dict, &row, &key->frame, &entry, &old))
+    {
+      entry.order = dict->record.next_order++;
+      dict->record.object.length++;
+      put_order (dict, entry.order, &key->frame);
+    }
+
+  room = store_put_room (dict->txn, row.bytes, row.size,
+                         sizeof entry + entry.key_size + frame_stored_size (value));
+  if (room == NULL)
+    return;
+  memcpy (room, &entry, sizeof entry);
+  frame_store (&key->frame, room + sizeof entry);
+  frame_store (value, room + sizeof entry + entry.key_size);
+}
+
+gboolean
+dict_remove (Dict *dict, const Normal *key)
+{
+  guint8 order[ROW_KEY_NUMBER];
+  StoreBytes value;
+  KeyRow entry;
+  RowKey row;
+
+  make_row_key (dict, &key->frame, &row);
+  if (!find_row (dict, &row, &key->frame, &entry, &value))
+    return FALSE;
+
+  row_key_number (order, dict->id, ROW_ORDER, entry.order);
+  store_delete (dict->txn, order, sizeof order);
+  store_delete (dict->txn, row.bytes, row.size);
+  dict->record.object.length--;
+  return TRUE;
+}
+
+static void
+delete_rows (Dict *dict, RowTag tag)
+{
+  guint8 prefix[ROW_KEY_PREFIX];
+  StoreScan scan;
+
+  row_key (prefix, dict->id, tag);
+  store_scan_begin (&scan, dict->txn, prefix, sizeof prefix);
+  while (store_scan_next (&scan))
+    store_scan_delete (&scan);
+  store_scan_end (&scan);
+}
+
+void
+dict_clear (Dict *dict)
+{
+  delete_rows (dict, ROW_KEY);
+  delete_rows (dict, ROW_ORDER);
+  dict->record.object.length = 0;
+}
+
+static gboolean
+value_of (Dict *dict, const StoreBytes *key, StoreBytes *value)
+{
+  FrameHeader header;
+  ShmobjFrame frame;
+  KeyRow found;
+  RowKey row;
+
+  if (!frame_check_header (key->data, key->size, &header))
+    return store_corrupt (dict->txn);
+  frame = (ShmobjFrame){ .kind = header.kind,
+                         .data = key->data + sizeof header,
+                         .size = header.size,
+                         .type = (const char *) key->data + sizeof header + header.size,
+                         .type_length = header.type_length };
+  make_row_key (dict, &frame, &row);
+  return find_row (dict, &row, &frame, &found, value) || store_corrupt (dict->txn);
+}
+
+gboolean
+dict_each (Dict *dict, gboolean values, DictVisit visit, gpointer data)
+{
+  guint8 prefix[ROW_KEY_PREFIX];
+  gboolean going = TRUE;
+  StoreScan scan;
+
+  row_key (prefix, dict->id, ROW_ORDER);
+  store_scan_begin (&scan, dict->txn, prefix, sizeof prefix);
+  while (going && store_scan_next (&scan))
+    {
+      StoreBytes value = { 0 };
+
+      going = (!values || value_of (dict, &scan.value, &value)) &&
+              visit (&scan.value, values ? &value : NULL, data);
+    }
+  store_scan_end (&scan);
+  return going;
+}

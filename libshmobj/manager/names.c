@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The names of a manager, and how objects come and go.
+ *
+ * A name leads to an id; ids are never used twice, so a handle to something that was removed finds
+ * nothing, and never something else. Opening what exists is a read. Making it is one write, in
+ * which the name is looked up again: of two processes that create the same name one makes it and
+ * the other opens it.
+ *
+ * An object that loses its name lives on, by its id, for those who have it. A row 'a' remembers it,
+ * so that it can be removed when nobody has it any more.
+ */
+
+#include "manager/names.h"
+
+#include "base/shmobj-error.h"
+#include "manager/address.h"
+
+#define OBJECT_BYTES 4096 /* about what a new object needs */
+
+static const char *const kinds[] = {
+  NULL, "list", "dict", "queue", "lock", "event", "shared-memory"
+};
+
+const char *
+kind_to_string (ObjectKind kind)
+{
+  return kind >= KIND_LIST && kind < G_N_ELEMENTS (kinds) ? kinds[kind] : "unknown";
+}
+
+static gsize
+name_key (const char *name, guint8 key[STORE_KEY_MAX])
+{
+  gsize size = strlen (name);
+
+  row_key (key, MANAGER_ID, ROW_NAME);
+  memcpy (key + ROW_KEY_PREFIX, name, size);
+  return ROW_KEY_PREFIX + size;
+}
+
+gboolean
+names_lookup (StoreTxn *txn, const char *name, ObjectKind *kind, guint64 *id)
+{
+  guint8 key[STORE_KEY_MAX];
+  gsize size = name_key (name, key);
+  StoreBytes value;
+  NameRow row;
+
+  if (!store_get (txn, key, size, &value))
+    return FALSE;
+  if (value.size != sizeof row)
+    return store_corrupt (txn);
+  memcpy (&row, value.data, sizeof row);
+  *kind = row.kind;
+  *id = row.id;
+  return TRUE;
+}
+
+/* What there is under the name must be what is asked for. */
+static gboolean
+check_found (const NameOpen *how, ObjectKind kind, GError **error)
+{
+  if (how->flags & SHMOBJ_OPEN_EXCLUSIVE)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS, "There is a %s “%s” already",
+                 kind_to_string (kind), how->name);
+  else if (kind != how->kind)
+    g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_WRONG_KIND, "“%s” is a %s, not a %s", how->name,
+                 kind_to_string (kind), kind_to_string (how->kind));
+  else
+    return TRUE;
+  return FALSE;
+}
+
+static guint64
+take_id (StoreTxn *txn)
+{
+  guint8 key[ROW_KEY_PREFIX];
+  ManagerRecord record = { .next_id = 1 };
+  StoreBytes value;
+
+  row_key (key, MANAGER_ID, ROW_RECORD);
+  if (store_get (txn, key, sizeof key, &value))
+    {
+      if (value.size != sizeof record)
+        store_corrupt (txn);
+      else
+        memcpy (&record, value.data, sizeof record);
+    }
+  record.next_id++;
+  store_put (txn, key, sizeof key, &record, sizeof record);
+  return record.next_id - 1;
+}
+
+static void
+put_nameless (StoreTxn *txn, guint64 id)
+{
+  guint8 key[ROW_KEY_NUMBER];
+
+  row_key_number (key, MANAGER_ID, ROW_NAMELESS, id);
+  store_put (txn, key, sizeof key, "", 0);
+}
+
+static gboolean
+create_unless_there (StoreTxn *txn, gpointer data, GError **error)
+{
+  NameOpen *how = data;
+  guint8 key[STORE_KEY_MAX];
+  ObjectKind kind;
+  NameRow row;
+
+  if (how->name != NULL && names_lookup (txn, how->name, &kind, &how->id))
+    return check_found (how, kind, error);
+
+  row = (NameRow){ .id = take_id (txn), .kind = how->kind };
+  how->id = row.id;
+  if (how->name != NULL)
+    store_put (txn, key, name_key (how->name, key), &row, sizeof row);
+  else
+    put_nameless (txn, row.id);
+  return how->create (txn, row.id, how->data, error);
+}
+
+static gboolean
+look (Store *store, NameOpen *how, gboolean *found, GError **error)
+{
+  ObjectKind kind;
+  StoreTxn txn;
+
+  if (!store_read_begin (store, &txn, error))
+    return FALSE;
+  *found = names_lookup (&txn, how->name, &kind, &how->id);
+  if (!store_read_end (&txn, error))
+    return FALSE;
+  return !*found || check_found (how, kind, error);
+}
+
+static gboolean
+check_flags (const NameOpen *how, GError **error)
+{
+  if ((how->flags & SHMOBJ_OPEN_EXISTING) == 0 || (how->flags & SHMOBJ_OPEN_EXCLUSIVE) == 0)
+    return how->name == NULL || address_check_name (how->name, kind_to_string (how->kind), error);
+
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+               "“Existing” and “exclusive” exclude each other (opening the %s “%s”)",
+               kind_to_string (how->kind), how->name != NULL ? how->name : "");
+  return FALSE;
+}
+
+gboolean
+names_open (Store *store, NameOpen *how, GError **error)
+{
+  gboolean found = FALSE, never_create;
+
+  if (!check_flags (how, error) || (how->name != NULL && !look (store, how, &found, error)))
+    return FALSE;
+  if (found)
+    return TRUE;
+
+  never_create = (how->flags & SHMOBJ_OPEN_EXISTING) != 0 || how->flags == SHMOBJ_OPEN_READ_ONLY;
+  if (never_create)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "There is no %s “%s”",
+                   kind_to_string (how->kind), how->name != NULL ? how->name : "");
+      return FALSE;
+    }
+  return store_write (store,
+                      &(StoreWrite){ .func = create_unless_there,
+                                     .data = how,
+                                     .timeout_us = how->timeout_us,
+                                     .cancellable = how->cancellable,
+                                     .bytes = OBJECT_BYTES },
+                      error);
+}
+
+gboolean
+names_remove (StoreTxn *txn, const char *name, ObjectKind *kind, guint64 *id, GError **error)
+{
+  guint8 key[STORE_KEY_MAX];
+
+  if (!names_lookup (txn, name, kind, id))
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "There is no object “%s”", name);
+      return FALSE;
+    }
+  store_delete (txn, key, name_key (name, key));
+  put_nameless (txn, *id);
+  return TRUE;
+}
+
+void
+names_drop_object (StoreTxn *txn, guint64 id)
+{
+  guint8 key[ROW_KEY_NUMBER];
+  StoreScan scan;
+
+  row_key (key, id, ROW_RECORD);
+  store_scan_begin (&scan, txn, key, ROW_KEY_PREFIX - 1); /* every tag */
+  while (store_scan_next (&scan))
+    store_scan_delete (&scan);
+  store_scan_end (&scan);
+
+  row_key_number (key, MANAGER_ID, ROW_NAMELESS, id);
+  store_delete (txn, key, sizeof key);
+}
+
+/* The first nameless object's id; FALSE when there is none. */
+static gboolean
+first_nameless (StoreTxn *txn, guint64 *id)
+{
+  guint8 prefix[ROW_KEY_PREFIX];
+  gboolean found;
+  StoreScan scan;
+
+  row_key (prefix, MANAGER_ID, ROW_NAMELESS);
+  store_scan_begin (&scan, txn, prefix, sizeof prefix);
+  found = store_scan_next (&scan) && scan.key.size == ROW_KEY_NUMBER;
+  if (found)
+    {
+      memcpy (id, scan.key.data + ROW_KEY_PREFIX, sizeof *id);
+      *id = GUINT64_FROM_BE (*id);
+    }
+  store_scan_end (&scan);
+  return found;
+}
+
+static gboolean
+drop_nameless (StoreTxn *txn, gpointer data, GError **error)
+{
+  guint64 id;
+
+  while (first_nameless (txn, &id))
+    names_drop_object (txn, id);
+  return TRUE;
+}
+
+gboolean
+names_drop_nameless (Store *store, gint64 timeout_us, GError **error)
+{
+  gboolean any;
+  StoreTxn txn;
+  guint64 id;
+
+  if (!store_read_begin (store, &txn, error))
+    return FALSE;
+  any = first_nameless (&txn, &id);
+  if (!store_read_end (&txn, error))
+    return FALSE;
+  return !any ||
+         store_write (store, &(StoreWrite){ .func = drop_nameless, .timeout_us = timeout_us },
+                      error);
+}
+
+gboolean
+names_get_header (StoreTxn *txn, guint64 id, ObjectHeader *header)
+{
+  guint8 key[ROW_KEY_PREFIX];
+  StoreBytes value;
+
+  row_key (key, id, ROW_RECORD);
+  if (id == MANAGER_ID || !store_get (txn, key, sizeof key, &value))
+    return FALSE;
+  if (value.size < sizeof *header)
+    return store_corrupt (txn);
+  memcpy (header, value.data, sizeof *header);
+  return TRUE;
+}
+
+GVariant *
+names_list (StoreTxn *txn)
+{
+  guint8 prefix[ROW_KEY_PREFIX];
+  GVariantBuilder builder;
+  StoreScan scan;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a(sst)"));
+  row_key (prefix, MANAGER_ID, ROW_NAME);
+  store_scan_begin (&scan, txn, prefix, sizeof prefix);
+  while (store_scan_next (&scan))
+    {
+      g_autofree char *name =
+          g_strndup ((const char *) scan.key.data + ROW_KEY_PREFIX, scan.key.size - ROW_KEY_PREFIX);
+      ObjectHeader header;
+      NameRow row;
+
+      if (scan.value.size != sizeof row || !g_utf8_validate (name, -1, NULL))
+        {
+          store_corrupt (txn);
+          break;
+        }
+      memcpy (&row, scan.value.data, sizeof row);
+      if (names_get_header (txn, row.id, &header))
+        g_variant_builder_add (&builder, "(sst)", name, kind_to_string (row.kind), header.length);
+    }
+  store_scan_end (&scan);
+  return g_variant_builder_end (&builder);
+}

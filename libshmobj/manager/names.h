@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "manager/rows.h"
+#include "manager/store.h"
+#include "objects/shmobj-open-flags.h"
+
+/* Which objects a manager has, by name. */
+
+typedef struct
+{
+  const char *name; /* NULL: a new object without a name */
+  ObjectKind kind;
+  ShmobjOpenFlags flags;
+  gint64 timeout_us;
+  GCancellable *cancellable;
+
+  /* Makes what object @id consists of besides its name; inside a write transaction, perhaps twice.
+   */
+  gboolean (*create) (StoreTxn *txn, guint64 id, gpointer data, GError **error);
+  gpointer data;
+
+  guint64 id; /* the result */
+} NameOpen;
+
+/* Errors: INVALID_ARGUMENT, NOT_FOUND, EXISTS, WRONG_KIND, those of the store and of create(). */
+gboolean names_open (Store *store, NameOpen *how, GError **error);
+/* Takes the name away. *@kind and *@id say from what. */
+gboolean
+names_remove (StoreTxn *txn, const char *name, ObjectKind *kind, guint64 *id, GError **error);
+gboolean names_lookup (StoreTxn *txn, const char *name, ObjectKind *kind, guint64 *id);
+/* Removes an object's rows, all of them. */
+void names_drop_object (StoreTxn *txn, guint64 id);
+/* Removes the objects that have no name; nobody uses any of them. */
+gboolean names_drop_nameless (Store *store, gint64 timeout_us, GError **error);
+
+/* FALSE: there is no such object. */
+gboolean names_get_header (StoreTxn *txn, guint64 id, ObjectHeader *header);
+/* An a(sst), floating: name, kind, size. */
+GVariant *names_list (StoreTxn *txn);
+
+const char *kind_to_string (ObjectKind kind);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#if !defined(SHMOBJ_INSIDE) && !defined(SHMOBJ_COMPILATION)
+#error "Only <shmobj.h> can be included directly."
+#endif
+
+#include "manager/shmobj-list.h"
+#include "shmobj-version-macros.h"
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+#define SHMOBJ_TYPE_DICT (shmobj_dict_get_type ())
+
+SHMOBJ_AVAILABLE_IN_1_0
+G_DECLARE_FINAL_TYPE (ShmobjDict, shmobj_dict, SHMOBJ, DICT, GObject)
+
+SHMOBJ_AVAILABLE_IN_1_0
+const char *shmobj_dict_get_name (ShmobjDict *self);
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjManager *shmobj_dict_get_manager (ShmobjDict *self);
+SHMOBJ_AVAILABLE_IN_1_0
+guint64 shmobj_dict_get_revision (ShmobjDict *self, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gint64 shmobj_dict_get_length (ShmobjDict *self, GError **error);
+
+SHMOBJ_AVAILABLE_IN_1_0
+GVariant *shmobj_dict_get (ShmobjDict *self, GVariant *key, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+GVariant *shmobj_dict_lookup (ShmobjDict *self, GVariant *key, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_dict_contains (ShmobjDict *self, GVariant *key, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+GVariant **shmobj_dict_keys (ShmobjDict *self, gsize *n_keys, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+GVariant *shmobj_dict_items (ShmobjDict *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_dict_set (ShmobjDict *self, GVariant *key, GVariant *value, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_dict_update (ShmobjDict *self, GVariant *items, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+GVariant *shmobj_dict_pop (ShmobjDict *self, GVariant *key, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_dict_remove (ShmobjDict *self, GVariant *key, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_dict_clear (ShmobjDict *self, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#if !defined(SHMOBJ_INSIDE) && !defined(SHMOBJ_COMPILATION)
+#error "Only <shmobj.h> can be included directly."
+#endif
+
+#include "shmobj-version-macros.h"
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+typedef struct _ShmobjManager ShmobjManager;
+
+#define SHMOBJ_TYPE_LIST (shmobj_list_get_type ())
+
+SHMOBJ_AVAILABLE_IN_1_0
+G_DECLARE_FINAL_TYPE (ShmobjList, shmobj_list, SHMOBJ, LIST, GObject)
+
+SHMOBJ_AVAILABLE_IN_1_0
+const char *shmobj_list_get_name (ShmobjList *self);
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjManager *shmobj_list_get_manager (ShmobjList *self);
+SHMOBJ_AVAILABLE_IN_1_0
+guint64 shmobj_list_get_revision (ShmobjList *self, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gint64 shmobj_list_get_length (ShmobjList *self, GError **error);
+
+SHMOBJ_AVAILABLE_IN_1_0
+GVariant *shmobj_list_get (ShmobjList *self, gint64 index, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+GVariant **
+shmobj_list_get_range (ShmobjList *self, gint64 start, gint64 end, gsize *n_values, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gint64 shmobj_list_index (ShmobjList *self, GVariant *value, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gint64 shmobj_list_count (ShmobjList *self, GVariant *value, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_list_contains (ShmobjList *self, GVariant *value, GError **error);
+
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_list_append (ShmobjList *self, GVariant *value, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_list_extend (ShmobjList *self, GVariant **values, gsize n_values, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_list_insert (ShmobjList *self, gint64 position, GVariant *value, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_list_set (ShmobjList *self, gint64 index, GVariant *value, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+GVariant *shmobj_list_pop (ShmobjList *self, gint64 index, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_list_remove_value (ShmobjList *self, GVariant *value, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_list_delete_range (ShmobjList *self, gint64 start, gint64 end, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_list_clear (ShmobjList *self, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#if !defined(SHMOBJ_INSIDE) && !defined(SHMOBJ_COMPILATION)
+#error "Only <shmobj.h> can be included directly."
+#endif
+
+#include "base/shmobj-frame.h"
+#include "manager/shmobj-dict.h"
+#include "manager/shmobj-list.h"
+
+/* For language bindings written in C; not introspected. The same calls as in shmobj-list.h and
+ * shmobj-dict.h, with the same errors, for frames instead of GVariants. Frames that go in are only
+ * read. Frames that come out own their bytes: shmobj_frame_clear(). */
+
+#ifndef __GI_SCANNER__
+
+G_BEGIN_DECLS
+
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_list_append_frame (ShmobjList *self, const ShmobjFrame *frame, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_list_extend_frames (ShmobjList *self,
+                                    const ShmobjFrame *frames,
+                                    gsize n_frames,
+                                    GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_list_insert_frame (ShmobjList *self,
+                                   gint64 position,
+                                   const ShmobjFrame *frame,
+                                   GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean
+shmobj_list_set_frame (ShmobjList *self, gint64 index, const ShmobjFrame *frame, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_list_get_frame (ShmobjList *self, gint64 index, ShmobjFrame *out, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_list_pop_frame (ShmobjList *self, gint64 index, ShmobjFrame *out, GError **error);
+/* An array from g_malloc(), of one consistent state; each frame owns its bytes. */
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_list_get_range_frames (
+    ShmobjList *self, gint64 start, gint64 end, ShmobjFrame **out, gsize *n_out, GError **error);
+/* -1 and NOT_FOUND */
+SHMOBJ_AVAILABLE_IN_1_0
+gint64 shmobj_list_index_frame (ShmobjList *self, const ShmobjFrame *value, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gint64 shmobj_list_count_frame (ShmobjList *self, const ShmobjFrame *value, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean
+shmobj_list_remove_value_frame (ShmobjList *self, const ShmobjFrame *value, GError **error);
+
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean
+shmobj_dict_get_frame (ShmobjDict *self, const ShmobjFrame *key, ShmobjFrame *out, GError **error);
+/* 1: found, 0: not there, -1: error. @out may be NULL. */
+SHMOBJ_AVAILABLE_IN_1_0
+int shmobj_dict_lookup_frame (ShmobjDict *self,
+                              const ShmobjFrame *key,
+                              ShmobjFrame *out,
+                              GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_dict_set_frame (ShmobjDict *self,
+                                const ShmobjFrame *key,
+                                const ShmobjFrame *value,
+                                GError **error);
+/* Keys and values in turn: @n_pairs of them, all or none. */
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_dict_update_frames (ShmobjDict *self,
+                                    const ShmobjFrame *pairs,
+                                    gsize n_pairs,
+                                    GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean
+shmobj_dict_pop_frame (ShmobjDict *self, const ShmobjFrame *key, ShmobjFrame *out, GError **error);
+/* An array from g_malloc() of keys, or of keys and values in turn (then @n_out counts both). */
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean
+shmobj_dict_keys_frames (ShmobjDict *self, ShmobjFrame **out, gsize *n_out, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean
+shmobj_dict_items_frames (ShmobjDict *self, ShmobjFrame **out, gsize *n_out, GError **error);
+
+G_END_DECLS
+
+#endif

@@ -1,0 +1,602 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/**
+ * ShmobjManager:
+ *
+ * A place where processes share objects by name: lists and dicts, and more.
+ *
+ * A manager is a directory with a store in it, and its address says which:
+ *
+ * - %NULL: a private one. Others get at it through handles ([iface@Shmobj.Shareable]) or by fork().
+ *   It is removed with its last user; what killed processes leave behind is removed by whoever next
+ *   makes a private manager.
+ * - a name, such as `session`: one for all processes of the user, until the machine is restarted.
+ * - `/a/path`: one on a disk, which keeps what it has. Every change is on the disk when it returns.
+ *
+ * There is no daemon and no thread behind it: calls read and write shared memory. So it works in
+ * forked children at once, and a process that is killed at any point leaves everything whole.
+ *
+ * Objects without a name (%NULL) live as long as somebody has one of their handles open: they are
+ * removed when the manager is next opened by a process that is alone in it. The same holds for
+ * objects whose name was removed.
+ *
+ * Since: 1.0
+ */
+
+#include "manager/shmobj-manager.h"
+
+#include "base/shmobj-error.h"
+#include "manager/address.h"
+#include "manager/dict-rows.h"
+#include "manager/list-rows.h"
+#include "manager/dict-held.h"
+#include "manager/list-held.h"
+#include "objects/handle.h"
+#include "objects/shmobj-shareable.h"
+
+struct _ShmobjManager
+{
+  GObject parent_instance;
+
+  char *address;           /* construct-only */
+  char *path_of_handle;    /* set instead of address, when it comes from a handle */
+  gint64 write_timeout_us; /* for each change */
+
+  GMutex init_lock;
+  Directory *directory; /* (owned): NULL until init() ran */
+  Store *store;         /* (owned): likewise */
+};
+
+enum
+{
+  PROP_ADDRESS = 1,
+  PROP_PATH,
+  PROP_WRITE_TIMEOUT_US,
+};
+
+static GParamSpec *properties[PROP_WRITE_TIMEOUT_US + 1];
+
+static gboolean
+shmobj_manager_initable_init (GInitable *initable, GCancellable *cancellable, GError **error);
+static GVariant *
+shmobj_manager_to_handle (ShmobjShareable *shareable, GUnixFDList *fds, GError **error);
+
+static void
+shmobj_manager_initable_iface_init (GInitableIface *iface)
+{
+  iface->init = shmobj_manager_initable_init;
+}
+
+static void
+shmobj_manager_shareable_init (ShmobjShareableInterface *iface)
+{
+  iface->to_handle = shmobj_manager_to_handle;
+}
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (ShmobjManager,
+                               shmobj_manager,
+                               G_TYPE_OBJECT,
+                               G_IMPLEMENT_INTERFACE (G_TYPE_INITABLE,
+                                                      shmobj_manager_initable_iface_init)
+                                   G_IMPLEMENT_INTERFACE (SHMOBJ_TYPE_SHAREABLE,
+                                                          shmobj_manager_shareable_init))
+
+static gboolean
+open_now (ShmobjManager *self, GError **error)
+{
+  Directory *directory = self->path_of_handle != NULL
+                             ? directory_open_path (self->path_of_handle, error)
+                             : directory_open (self->address, error);
+
+  if (directory == NULL)
+    return FALSE;
+
+  self->store =
+      store_open (directory->path, directory->is_durable ? STORE_DURABLE : STORE_FLAGS_NONE, error);
+  if (self->store != NULL && directory->was_alone &&
+      !names_drop_nameless (self->store, self->write_timeout_us, error))
+    g_clear_pointer (&self->store, store_unref);
+  if (self->store == NULL)
+    {
+      directory_leave (directory);
+      return FALSE;
+    }
+  g_atomic_pointer_set (&self->directory, directory);
+  return TRUE;
+}
+
+static gboolean
+shmobj_manager_initable_init (GInitable *initable, GCancellable *cancellable, GError **error)
+{
+  ShmobjManager *self = SHMOBJ_MANAGER (initable);
+  gboolean opened;
+
+  if (g_cancellable_set_error_if_cancelled (cancellable, error))
+    return FALSE;
+
+  g_mutex_lock (&self->init_lock);
+  opened = self->directory != NULL || open_now (self, error);
+  g_mutex_unlock (&self->init_lock);
+  return opened;
+}
+
+/* Every method comes in here: opens what is not open yet, in this process. */
+gboolean
+manager_enter (ShmobjManager *self, GError **error)
+{
+  if (G_UNLIKELY (g_atomic_pointer_get (&self->directory) == NULL) &&
+      !shmobj_manager_initable_init (G_INITABLE (self), NULL, error))
+    return FALSE;
+  return directory_enter (self->directory, error);
+}
+
+Store *
+manager_get_store (ShmobjManager *self, GError **error)
+{
+  return manager_enter (self, error) ? self->store : NULL;
+}
+
+gint64
+manager_get_timeout (ShmobjManager *self)
+{
+  return self->write_timeout_us;
+}
+
+Directory *
+manager_get_directory (ShmobjManager *self)
+{
+  return self->directory;
+}
+
+static void
+shmobj_manager_finalize (GObject *object)
+{
+  ShmobjManager *self = SHMOBJ_MANAGER (object);
+
+  g_clear_pointer (&self->store, store_unref);
+  g_clear_pointer (&self->directory, directory_leave);
+  g_clear_pointer (&self->address, g_free);
+  g_clear_pointer (&self->path_of_handle, g_free);
+  g_mutex_clear (&self->init_lock);
+  G_OBJECT_CLASS (shmobj_manager_parent_class)->finalize (object);
+}
+
+static void
+shmobj_manager_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  ShmobjManager *self = SHMOBJ_MANAGER (object);
+
+  switch (id)
+    {
+    case PROP_ADDRESS:
+      g_value_set_string (value, self->address);
+      break;
+    case PROP_PATH:
+      g_value_set_string (value, shmobj_manager_get_path (self));
+      break;
+    case PROP_WRITE_TIMEOUT_US:
+      g_value_set_int64 (value, self->write_timeout_us);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+shmobj_manager_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  ShmobjManager *self = SHMOBJ_MANAGER (object);
+
+  switch (id)
+    {
+    case PROP_ADDRESS:
+      self->address = g_value_dup_string (value);
+      break;
+    case PROP_WRITE_TIMEOUT_US:
+      shmobj_manager_set_write_timeout_us (self, g_value_get_int64 (value));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+shmobj_manager_class_init (ShmobjManagerClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->finalize = shmobj_manager_finalize;
+  object_class->get_property = shmobj_manager_get_property;
+  object_class->set_property = shmobj_manager_set_property;
+
+  /**
+   * ShmobjManager:address: (getter get_address)
+   *
+   * Where it is, as given: %NULL, a name, or a path. Of one that came by a handle: its path.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_ADDRESS] =
+      g_param_spec_string ("address", NULL, NULL, NULL,
+                           G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
+  /**
+   * ShmobjManager:path: (getter get_path)
+   *
+   * The manager's directory.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_PATH] =
+      g_param_spec_string ("path", NULL, NULL, NULL, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+  /**
+   * ShmobjManager:write-timeout-us: (getter get_write_timeout_us) (setter set_write_timeout_us)
+   *
+   * How long a change waits for others who are changing something, in microseconds; -1 for ever.
+   * Then it fails with `SHMOBJ_ERROR_BUSY`, whose message names who is in the way.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_WRITE_TIMEOUT_US] =
+      g_param_spec_int64 ("write-timeout-us", NULL, NULL, -1, G_MAXINT64, -1,
+                          G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+  g_object_class_install_properties (object_class, G_N_ELEMENTS (properties), properties);
+}
+
+static void
+shmobj_manager_init (ShmobjManager *self)
+{
+  self->write_timeout_us = -1;
+  g_mutex_init (&self->init_lock);
+}
+
+/**
+ * shmobj_manager_new:
+ * @address: (nullable): %NULL for a private manager, a name, or an absolute path
+ * @cancellable: (nullable): a cancellable
+ * @error: return location for an error
+ *
+ * Opens a manager, and makes it if there is none.
+ *
+ * Returns: (transfer full): the manager, or %NULL with `G_IO_ERROR_INVALID_ARGUMENT` (an impossible
+ *   name), `G_IO_ERROR_PERMISSION_DENIED` (the directory is another user's, or open to others),
+ *   `G_IO_ERROR_NOT_SUPPORTED` (`session` inside a sandbox; a manager that is used in another
+ *   container), `G_IO_ERROR_NO_SPACE`, `SHMOBJ_ERROR_INCOMPATIBLE` (made by another version, or not
+ *   a manager; the message names both versions, and nothing is touched), `SHMOBJ_ERROR_CORRUPT`
+ *
+ * Since: 1.0
+ */
+ShmobjManager *
+shmobj_manager_new (const char *address, GCancellable *cancellable, GError **error)
+{
+  return g_initable_new (SHMOBJ_TYPE_MANAGER, cancellable, error, "address", address, NULL);
+}
+
+/**
+ * shmobj_manager_get_address:
+ * @self: a manager
+ *
+ * Tells the address with which it was opened.
+ *
+ * Returns: (nullable): the address as given; %NULL for a private manager
+ *
+ * Since: 1.0
+ */
+const char *
+shmobj_manager_get_address (ShmobjManager *self)
+{
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
+
+  return self->address;
+}
+
+/**
+ * shmobj_manager_get_path:
+ * @self: a manager
+ *
+ * Tells where it is.
+ *
+ * Returns: (nullable): the manager's directory; %NULL when it could not be opened
+ *
+ * Since: 1.0
+ */
+const char *
+shmobj_manager_get_path (ShmobjManager *self)
+{
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
+
+  return manager_enter (self, NULL) ? self->directory->path : NULL;
+}
+
+/**
+ * shmobj_manager_get_write_timeout_us:
+ * @self: a manager
+ *
+ * Tells how long a change waits for others.
+ *
+ * Returns: how long a change waits for others, in microseconds; -1 for ever
+ *
+ * Since: 1.0
+ */
+gint64
+shmobj_manager_get_write_timeout_us (ShmobjManager *self)
+{
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), -1);
+
+  return self->write_timeout_us;
+}
+
+/**
+ * shmobj_manager_set_write_timeout_us:
+ * @self: a manager
+ * @timeout_us: how long a change waits for others, in microseconds; -1 for ever
+ *
+ * Sets it for all objects opened through @self, in this process.
+ *
+ * Since: 1.0
+ */
+void
+shmobj_manager_set_write_timeout_us (ShmobjManager *self, gint64 timeout_us)
+{
+  g_return_if_fail (SHMOBJ_IS_MANAGER (self));
+  g_return_if_fail (timeout_us >= -1);
+
+  if (self->write_timeout_us == timeout_us)
+    return;
+  self->write_timeout_us = timeout_us;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_WRITE_TIMEOUT_US]);
+}
+
+static gboolean
+create_list (StoreTxn *txn, guint64 id, gpointer data, GError **error)
+{
+  list_create (txn, id);
+  return TRUE;
+}
+
+static gboolean
+create_dict (StoreTxn *txn, guint64 id, gpointer data, GError **error)
+{
+  dict_create (txn, id);
+  return TRUE;
+}
+
+static gboolean
+open_name (ShmobjManager *self, NameOpen *how, GError **error)
+{
+  how->timeout_us = self->write_timeout_us;
+  return manager_enter (self, error) &&
+         !g_cancellable_set_error_if_cancelled (how->cancellable, error) &&
+         names_open (self->store, how, error);
+}
+
+/**
+ * shmobj_manager_open_list:
+ * @self: a manager
+ * @name: (nullable): the list's name; %NULL for a new one without a name
+ * @flags: what to do if there is one, or none
+ * @cancellable: (nullable): a cancellable
+ * @error: return location for an error
+ *
+ * Opens a list.
+ *
+ * Returns: (transfer full): the list, or %NULL with `G_IO_ERROR_NOT_FOUND`, `G_IO_ERROR_EXISTS`,
+ *   `SHMOBJ_ERROR_WRONG_KIND` (the name is another object's), `G_IO_ERROR_INVALID_ARGUMENT` (an
+ *   impossible name, or flags that exclude each other), `SHMOBJ_ERROR_BUSY`, `G_IO_ERROR_NO_SPACE`,
+ *   `G_IO_ERROR_CANCELLED`
+ *
+ * Since: 1.0
+ */
+ShmobjList *
+shmobj_manager_open_list (ShmobjManager *self,
+                          const char *name,
+                          ShmobjOpenFlags flags,
+                          GCancellable *cancellable,
+                          GError **error)
+{
+  NameOpen how = { .name = name,
+                   .kind = KIND_LIST,
+                   .flags = flags,
+                   .cancellable = cancellable,
+                   .create = create_list };
+
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
+
+  return open_name (self, &how, error) ? shmobj_list_new_held (self, how.id, name, flags) : NULL;
+}
+
+/**
+ * shmobj_manager_open_dict:
+ * @self: a manager
+ * @name: (nullable): the dict's name; %NULL for a new one without a name
+ * @flags: what to do if there is one, or none
+ * @cancellable: (nullable): a cancellable
+ * @error: return location for an error
+ *
+ * Opens a dict.
+ *
+ * Returns: (transfer full): the dict, or %NULL with an error as of
+ *   [method@Shmobj.Manager.open_list]
+ *
+ * Since: 1.0
+ */
+ShmobjDict *
+shmobj_manager_open_dict (ShmobjManager *self,
+                          const char *name,
+                          ShmobjOpenFlags flags,
+                          GCancellable *cancellable,
+                          GError **error)
+{
+  NameOpen how = { .name = name,
+                   .kind = KIND_DICT,
+                   .flags = flags,
+                   .cancellable = cancellable,
+                   .create = create_dict };
+
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
+
+  return open_name (self, &how, error) ? shmobj_dict_new_held (self, how.id, name, flags) : NULL;
+}
+
+typedef struct
+{
+  const char *name;
+  ObjectKind kind;
+  guint64 id;
+} Removal;
+
+static gboolean
+do_remove (StoreTxn *txn, gpointer data, GError **error)
+{
+  Removal *removal = data;
+
+  return names_remove (txn, removal->name, &removal->kind, &removal->id, error);
+}
+
+/**
+ * shmobj_manager_remove:
+ * @self: a manager
+ * @name: an object's name
+ * @error: return location for an error
+ *
+ * Takes a name away. Those who have the object open go on using it; the name can be given to a new
+ * one.
+ *
+ * Returns: %TRUE, or %FALSE with `G_IO_ERROR_NOT_FOUND`, `G_IO_ERROR_INVALID_ARGUMENT`,
+ *   `SHMOBJ_ERROR_BUSY`, `G_IO_ERROR_NO_SPACE`
+ *
+ * Since: 1.0
+ */
+gboolean
+shmobj_manager_remove (ShmobjManager *self, const char *name, GError **error)
+{
+  Removal removal = { .name = name };
+  StoreWrite write = { .func = do_remove, .data = &removal };
+
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), FALSE);
+  g_return_val_if_fail (name != NULL, FALSE);
+
+  write.timeout_us = self->write_timeout_us;
+  return manager_enter (self, error) && address_check_name (name, "object", error) &&
+         store_write (self->store, &write, error);
+}
+
+/**
+ * shmobj_manager_lookup:
+ * @self: a manager
+ * @name: an object's name
+ * @error: return location for an error
+ *
+ * Looks what a name stands for.
+ * [class@Shmobj.Manager] names the errors that every call can have.
+ *
+ * Returns: (nullable): `list`, `dict`, `queue`, `lock`, `event` or `shared-memory`; %NULL without
+ *   an error when there is no such name, or %NULL with an error
+ *
+ * Since: 1.0
+ */
+const char *
+shmobj_manager_lookup (ShmobjManager *self, const char *name, GError **error)
+{
+  ObjectKind kind = 0;
+  gboolean found;
+  StoreTxn txn;
+  guint64 id;
+
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
+  g_return_val_if_fail (name != NULL, NULL);
+
+  if (!manager_enter (self, error) || !address_check_name (name, "object", error) ||
+      !store_read_begin (self->store, &txn, error))
+    return NULL;
+  found = names_lookup (&txn, name, &kind, &id);
+  return store_read_end (&txn, error) && found ? kind_to_string (kind) : NULL;
+}
+
+/**
+ * shmobj_manager_list_objects:
+ * @self: a manager
+ * @error: return location for an error
+ *
+ * Lists the objects that have a name.
+ *
+ * Returns: (transfer full): an `a(sst)` of name, kind (as of [method@Shmobj.Manager.lookup]) and
+ *   size (items of a list or a dict, bytes of others), sorted by name; or %NULL with an error
+ *
+ * Since: 1.0
+ */
+GVariant *
+shmobj_manager_list_objects (ShmobjManager *self, GError **error)
+{
+  g_autoptr (GVariant) objects = NULL;
+  StoreTxn txn;
+
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
+
+  if (!manager_enter (self, error) || !store_read_begin (self->store, &txn, error))
+    return NULL;
+  objects = g_variant_ref_sink (names_list (&txn));
+  return store_read_end (&txn, error) ? g_steal_pointer (&objects) : NULL;
+}
+
+static GVariant *
+shmobj_manager_to_handle (ShmobjShareable *shareable, GUnixFDList *fds, GError **error)
+{
+  return manager_handle_of (SHMOBJ_MANAGER (shareable), "Manager", NULL, fds, error);
+}
+
+/* The descriptor in the handle is a copy of the one whose lock says that the directory is used, so
+ * a private manager lives at least until the receiver has opened it. */
+GVariant *
+manager_handle_of (
+    ShmobjManager *self, const char *class_name, Held *held, GUnixFDList *fds, GError **error)
+{
+  GVariantDict dict;
+
+  if (self == NULL)
+    {
+      g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CLOSED, "The object belongs to no manager");
+      return NULL;
+    }
+  if (!manager_enter (self, error))
+    return NULL;
+
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert (&dict, "path", "s", self->directory->path);
+  if (held != NULL)
+    {
+      g_variant_dict_insert (&dict, "id", "t", held->id);
+      g_variant_dict_insert (&dict, "name", "s", held->name != NULL ? held->name : "");
+      g_variant_dict_insert (&dict, "read-only", "b", held->read_only);
+    }
+  return handle_new (class_name, g_variant_dict_end (&dict), fds, &self->directory->fd, 1, error);
+}
+
+ShmobjManager *
+manager_from_handle (GVariant *handle_properties, GError **error)
+{
+  g_autoptr (ShmobjManager) self = NULL;
+  g_autofree char *path = NULL;
+
+  if (!handle_get_string (handle_properties, "path", &path, error))
+    return NULL;
+  if (!g_path_is_absolute (path))
+    {
+      g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CORRUPT,
+                   "The handle's path “%.80s” is not absolute", path);
+      return NULL;
+    }
+
+  self = g_object_new (SHMOBJ_TYPE_MANAGER, "address", path, NULL);
+  self->path_of_handle = g_steal_pointer (&path);
+  return g_initable_init (G_INITABLE (self), NULL, error) ? g_steal_pointer (&self) : NULL;
+}
+
+static GObject *
+from_handle (GVariant *handle_properties, int *fds, gsize n_fds, GError **error)
+{
+  if (!handle_check_fds (n_fds, 1, 1, error))
+    return NULL;
+  return (GObject *) manager_from_handle (handle_properties, error);
+}
+
+HANDLE_CLASS (manager, "Manager", shmobj_manager_get_type, from_handle)

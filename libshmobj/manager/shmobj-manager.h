@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#if !defined(SHMOBJ_INSIDE) && !defined(SHMOBJ_COMPILATION)
+#error "Only <shmobj.h> can be included directly."
+#endif
+
+#include "manager/shmobj-dict.h"
+#include "manager/shmobj-list.h"
+#include "objects/shmobj-open-flags.h"
+#include "shmobj-version-macros.h"
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+#define SHMOBJ_TYPE_MANAGER (shmobj_manager_get_type ())
+
+SHMOBJ_AVAILABLE_IN_1_0
+G_DECLARE_FINAL_TYPE (ShmobjManager, shmobj_manager, SHMOBJ, MANAGER, GObject)
+
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjManager *shmobj_manager_new (const char *address,
+                                   GCancellable *cancellable,
+                                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+SHMOBJ_AVAILABLE_IN_1_0
+const char *shmobj_manager_get_address (ShmobjManager *self);
+SHMOBJ_AVAILABLE_IN_1_0
+const char *shmobj_manager_get_path (ShmobjManager *self);
+SHMOBJ_AVAILABLE_IN_1_0
+gint64 shmobj_manager_get_write_timeout_us (ShmobjManager *self);
+SHMOBJ_AVAILABLE_IN_1_0
+void shmobj_manager_set_write_timeout_us (ShmobjManager *self, gint64 timeout_us);
+
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjList *shmobj_manager_open_list (ShmobjManager *self,
+                                      const char *name,
+                                      ShmobjOpenFlags flags,
+                                      GCancellable *cancellable,
+                                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjDict *shmobj_manager_open_dict (ShmobjManager *self,
+                                      const char *name,
+                                      ShmobjOpenFlags flags,
+                                      GCancellable *cancellable,
+                                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_manager_remove (ShmobjManager *self, const char *name, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+const char *shmobj_manager_lookup (ShmobjManager *self, const char *name, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+GVariant *shmobj_manager_list_objects (ShmobjManager *self,
+                                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+G_END_DECLS

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "base/fork.h"
+#include "manager/gate.h"
+#include "manager/store.h"
+
+#include <lmdb.h>
+#include <stdatomic.h>
+
+/* Shared by store*.c, the only files that know LMDB. */
+
+#define STORE_FDS 4   /* descriptors that LMDB has of a store's files, or fewer */
+#define STORE_POOL 16 /* read transactions kept for reuse */
+#define STORE_FIRST_SIZE (G_GUINT64_CONSTANT (512) << 10)
+#define STORE_READERS_MAX 1000 /* reads at the same time, over all processes */
+
+struct _Store
+{
+  gatomicrefcount references;
+  char *path;
+  StoreFlags flags;
+  guint64 identity[2]; /* device and inode of the data file: the registry's key */
+  Store *next;         /* in the registry */
+
+  guint32 generation; /* of the process that opened what follows; a forked child opens anew */
+  ForkHook hook;
+  int fds[STORE_FDS]; /* (owned by env): of its files, for the child to close */
+  MDB_env *env;
+  MDB_dbi rows;
+  Gate gate;
+  GMutex mapping; /* held by who writes (inside the gate), and by who remaps */
+
+  /* Growth unmaps. Readers are counted in, and who remaps waits until none is left. */
+  atomic_int readers;
+  atomic_int remapping;
+  _Atomic (MDB_txn *) pool[STORE_POOL];
+};
+
+/* store.c */
+gboolean store_open_after_fork (Store *store, GError **error);
+gboolean store_fail (Store *store, int rc, const char *doing, GError **error);
+guint64 store_file_size (Store *store);
+
+/* store-growth.c: map size = reserved bytes */
+int store_size_lock (const char *path);
+void store_size_unlock (int lock);
+int store_adopt (Store *store);
+int store_adopt_locked (Store *store);
+int store_grow_locked (Store *store, gsize bytes);
+gboolean store_has_room (Store *store, MDB_txn *txn, gsize bytes);
+
+/* store-check.c */
+gboolean store_check_file (const char *path, guint64 *size, GError **error);
+
+static inline gboolean
+store_enter (Store *store, GError **error)
+{
+  if (G_LIKELY (store->generation == fork_generation ()))
+    return TRUE;
+  return store_open_after_fork (store, error);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+/* The store of a manager: rows, found by their key and ordered by it, changed in transactions. What
+ * stands behind it (LMDB, in store*.c and nowhere else) is known to nobody above.
+ *
+ * Failures stick to the transaction. store_get() and its like answer "no such row" and remember
+ * what went wrong; store_read_end() and store_write() report it. So code that works on rows looks
+ * for rows, not for errors.
+ */
+
+typedef struct _Store Store;
+
+#define STORE_KEY_MAX 500 /* bytes of a key; LMDB as distributions build it takes 511 */
+
+typedef struct
+{
+  const guint8 *data;
+  gsize size;
+} StoreBytes;
+
+typedef struct
+{
+  Store *store;
+  gpointer handle; /* (owned by the store): the transaction behind it */
+  int failure;     /* the first thing that went wrong, 0 while all is well */
+} StoreTxn;
+
+typedef enum
+{
+  STORE_FLAGS_NONE = 0,
+  STORE_DURABLE = 1 << 0, /* every write is on the disk when it returns */
+} StoreFlags;
+
+/* Runs inside a write transaction, perhaps more than once: the store grows and starts again. So it
+ * changes nothing but rows and what it sets from scratch. FALSE and @error: nothing has happened.
+ */
+typedef gboolean (*StoreFunc) (StoreTxn *txn, gpointer data, GError **error);
+
+typedef struct
+{
+  StoreFunc func;
+  gpointer data;
+  gint64 timeout_us;         /* for the gate; -1 waits for ever */
+  GCancellable *cancellable; /* (nullable) */
+  gsize bytes; /* about what it will add; 0: it frees, and may use the reserve for that */
+} StoreWrite;
+
+/* The process's store of the directory @path; shared by everybody in the process who opens it.
+ * Errors: NOT_FOUND, INCOMPATIBLE, CORRUPT, PERMISSION_DENIED, NO_SPACE, BUSY. */
+Store *store_open (const char *path, StoreFlags flags, GError **error);
+Store *store_ref (Store *store);
+void store_unref (Store *store);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Store, store_unref)
+
+/* Makes the files of an empty store in @path, where nobody else is yet. */
+gboolean store_create (const char *path, StoreFlags flags, GError **error);
+/* Data version of the files that this process's store writes, and what writes them. */
+guint store_data_version (void);
+const char *store_library_version (void);
+
+/* A consistent view; never kept across a return to the user. Takes no lock. */
+gboolean store_read_begin (Store *store, StoreTxn *txn, GError **error);
+gboolean store_read_end (StoreTxn *txn, GError **error);
+
+/* Runs a transaction under the gate. TRUE: it is in the store, whole. Errors: those of the
+ * function, TIMED_OUT or BUSY (the gate; names its holder), CANCELLED, NO_SPACE, CORRUPT. */
+gboolean store_write (Store *store, const StoreWrite *write, GError **error);
+
+/* Rows. What @value points to is good until the next change in the transaction, or its end. */
+gboolean store_get (StoreTxn *txn, const void *key, gsize key_size, StoreBytes *value);
+void store_put (StoreTxn *txn, const void *key, gsize key_size, const void *data, gsize size);
+/* Room for @size bytes to fill at once; NULL when something went wrong. */
+gpointer store_put_room (StoreTxn *txn, const void *key, gsize key_size, gsize size);
+gboolean store_delete (StoreTxn *txn, const void *key, gsize key_size);
+/* Marks the transaction: the rows say what no version of this library writes. Returns FALSE. */
+gboolean store_corrupt (StoreTxn *txn);
+
+/* Rows in the order of their keys, from @prefix on, as long as they begin with it. */
+typedef struct
+{
+  StoreTxn *txn;
+  gpointer cursor;
+  StoreBytes key, value;
+  gsize prefix_size;
+  gboolean started;
+  guint8 prefix[32];
+} StoreScan;
+
+void store_scan_begin (StoreScan *scan, StoreTxn *txn, const void *prefix, gsize prefix_size);
+/* Moves on to the next row; FALSE after the last. */
+gboolean store_scan_next (StoreScan *scan);
+/* Removes the row that the scan is at. */
+void store_scan_delete (StoreScan *scan);
+void store_scan_end (StoreScan *scan);
+
+/* For people: size of the file, rows in it. */
+guint64 store_get_size (Store *store);
