@@ -46,11 +46,7 @@ event_set (Event *event)
 
   if (!(seen & SLEEPERS))
     return;
-  if (wait_or_and_wake_all (word, SET) < 0) /* an emulator that lacks the call */
-    {
-      atomic_fetch_or (word, SET);
-      wait_wake (word, G_MAXINT);
-    }
+  wait_or_and_wake_all (word, SET);
   if (event->bell != NULL && atomic_load (&event->shared->listening) != 0 &&
       atomic_exchange (&event->shared->listening, 0) != 0)
     broadcast_ring (event->bell);

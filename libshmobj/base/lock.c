@@ -195,11 +195,7 @@ lock_release_slowly (Lock *lock, guint32 me)
   if (seen == me && atomic_compare_exchange_strong (&lock->shared->word, &seen, 0))
     return TRUE;
 
-  if (wait_set_and_wake (&lock->shared->word, 0, 1) < 0) /* an emulator that lacks the call */
-    {
-      atomic_store (&lock->shared->word, 0);
-      wait_wake (&lock->shared->word, 1);
-    }
+  wait_set_and_wake (&lock->shared->word, 0, 1);
   if (lock->bell != NULL && atomic_load (&lock->shared->listening) != 0 &&
       atomic_exchange (&lock->shared->listening, 0) != 0)
     broadcast_ring (lock->bell);
