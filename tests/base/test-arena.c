@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Arenas: few descriptors for many objects, no cell that two objects have, and nothing believed that
- * another process says. */
+/* Arenas: few descriptors for many objects, no cell that two objects have, and nothing believed
+ * that another process says. */
 
 #include "../objects/lock-fixture.h"
 
@@ -103,8 +103,7 @@ test_mapped_once (void)
   make (&object, TRUE);
   before = count_fds ();
   copy_fds (&object, fds);
-  g_assert_true (
-      arena_object_open (&again, fds[0], fds[1], object.offset, CELL_LOCK, &error));
+  g_assert_true (arena_object_open (&again, fds[0], fds[1], object.offset, CELL_LOCK, &error));
   g_assert_no_error (error);
   g_assert_true (again.arena == object.arena);
   g_assert_true (arena_object_content (&again) == arena_object_content (&object));
@@ -149,13 +148,12 @@ test_lies (void)
 
   /* a count of cells beyond the segment's end: only what exists is looked at */
   {
-    ArenaShared *shared = (ArenaShared *) ((guint8 *) arena_object_content (&object) - 8 -
-                                           LAYOUT_PAGE);
+    ArenaShared *shared =
+        (ArenaShared *) ((guint8 *) arena_object_content (&object) - 8 - LAYOUT_PAGE);
 
     shared->used = G_MAXUINT32;
     assert_refused (&object, fds, ARENA_CELLS_OFFSET + 64 * 64, CELL_LOCK, SHMOBJ_ERROR_CORRUPT);
-    assert_refused (&object, fds, ARENA_CELLS_OFFSET + 63 * 64, CELL_LOCK,
-                    SHMOBJ_ERROR_WRONG_KIND);
+    assert_refused (&object, fds, ARENA_CELLS_OFFSET + 63 * 64, CELL_LOCK, SHMOBJ_ERROR_WRONG_KIND);
   }
   arena_object_clear (&object);
   g_assert_cmpuint (count_fds (), ==, before);
@@ -187,8 +185,8 @@ test_wrong_files (void)
                                      CELL_LOCK, &error));
   g_assert_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CORRUPT); /* a memory file is no bell */
   g_clear_error (&error);
-  g_assert_false (arena_object_open (&lie, segment_fd, dup (fds[1]), ARENA_CELLS_OFFSET, CELL_LOCK,
-                                     &error));
+  g_assert_false (
+      arena_object_open (&lie, segment_fd, dup (fds[1]), ARENA_CELLS_OFFSET, CELL_LOCK, &error));
   g_assert_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CORRUPT); /* there is no object in it */
   g_clear_error (&error);
 
@@ -196,8 +194,8 @@ test_wrong_files (void)
                               parameter, NULL));
   segment_fd = dup (segment.fd);
   segment_close (&segment);
-  g_assert_false (arena_object_open (&lie, segment_fd, dup (fds[1]), ARENA_CELLS_OFFSET, CELL_LOCK,
-                                     &error));
+  g_assert_false (
+      arena_object_open (&lie, segment_fd, dup (fds[1]), ARENA_CELLS_OFFSET, CELL_LOCK, &error));
   g_assert_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CORRUPT); /* too short */
   g_clear_error (&error);
   arena_object_clear (&object);
@@ -208,7 +206,11 @@ test_wrong_files (void)
 static void
 test_named (void)
 {
-  enum { PROCESSES = 6, CELLS = 200 };
+  enum
+  {
+    PROCESSES = 6,
+    CELLS = 200
+  };
   g_autofree char *dir = g_dir_make_tmp (NULL, NULL);
   int dirfd = open (dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   _Atomic (guint32) *taken = shared_memory (PROCESSES * CELLS * sizeof *taken);
@@ -254,7 +256,11 @@ test_named (void)
 static void
 test_killed_makers (void)
 {
-  enum { ROUNDS = 60, CELLS = 60000 };
+  enum
+  {
+    ROUNDS = 60,
+    CELLS = 60000
+  };
   g_autofree char *dir = g_dir_make_tmp (NULL, NULL);
   int dirfd = open (dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   _Atomic (guint32) *owner = shared_memory ((CELLS + 6000) * sizeof *owner);
