@@ -23,8 +23,19 @@ gboolean codec_init (void);
 /* FALSE with a Python exception. Always followed by encoded_clear(). @allow_pickle: what GVariant
  * cannot say becomes a pickle, else Shmobj.NotRepresentable. */
 gboolean codec_encode (PyObject *value, gboolean allow_pickle, Encoded *encoded);
+/* The same for a key of a dict: a TypeError for what cannot be one. */
+gboolean codec_encode_key (PyObject *key, Encoded *encoded);
+void encoded_init (Encoded *encoded);
 void encoded_clear (Encoded *encoded);
 
 /* A new reference, or NULL with a Python exception. @frame comes from another process and is
  * believed nothing. */
 PyObject *codec_decode (const ShmobjFrame *frame, gboolean allow_pickle);
+
+/* For a reader: which kinds of frames it takes, as a mask. */
+static inline guint
+codec_accepts (gboolean allow_pickle)
+{
+  return 1u << SHMOBJ_FRAME_BYTES | 1u << SHMOBJ_FRAME_VARIANT |
+         (allow_pickle ? 1u << SHMOBJ_FRAME_PICKLE : 0);
+}

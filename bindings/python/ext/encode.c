@@ -628,10 +628,7 @@ codec_encode (PyObject *value, gboolean allow_pickle, Encoded *encoded)
 {
   Status status;
 
-  encoded->object = NULL;
-  buffer_init (&encoded->data, encoded->small_data, sizeof encoded->small_data);
-  buffer_init (&encoded->type, encoded->small_type, sizeof encoded->small_type);
-
+  encoded_init (encoded);
   if (encode_in_place (value, encoded))
     return TRUE;
   if (PyErr_Occurred ())
@@ -645,6 +642,14 @@ codec_encode (PyObject *value, gboolean allow_pickle, Encoded *encoded)
 
   errors_raise_not_representable (value);
   return FALSE;
+}
+
+void
+encoded_init (Encoded *encoded)
+{
+  encoded->object = NULL;
+  buffer_init (&encoded->data, encoded->small_data, sizeof encoded->small_data);
+  buffer_init (&encoded->type, encoded->small_type, sizeof encoded->small_type);
 }
 
 void

@@ -35,6 +35,22 @@ errors_raise (GError *error)
 }
 
 PyObject *
+errors_raise_missing (GError *error, const char *class_name)
+{
+  PyObject *class;
+
+  if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
+    return errors_raise (error);
+
+  class = import_from ("shmobj._errors", class_name);
+  if (class != NULL)
+    PyErr_SetString (class, error->message);
+  Py_XDECREF (class);
+  g_error_free (error);
+  return NULL;
+}
+
+PyObject *
 errors_raise_corrupt (const char *what)
 {
   return errors_raise (g_error_new (SHMOBJ_ERROR, SHMOBJ_ERROR_CORRUPT,

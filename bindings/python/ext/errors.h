@@ -7,5 +7,7 @@
 
 /* Takes @error. A NULL @error (a call that failed without one) is a SystemError. */
 PyObject *errors_raise (GError *error);
+/* The same, but G_IO_ERROR_NOT_FOUND becomes the named class of shmobj._errors. */
+PyObject *errors_raise_missing (GError *error, const char *class_name);
 PyObject *errors_raise_corrupt (const char *what);
 PyObject *errors_raise_not_representable (PyObject *value);

@@ -52,7 +52,35 @@ module_decode (PyObject *module, PyObject *arguments)
   return codec_decode (&frame, allow_pickle);
 }
 
+/* add_methods (class, name): makes the methods that are for the class so named its own. */
+static PyObject *
+module_add_methods (PyObject *module, PyObject *arguments)
+{
+  static const struct
+  {
+    const char *name;
+    PyMethodDef *methods;
+  } tables[] = {
+    { "Queue", queue_methods },
+    { "Connection", connection_methods },
+    { "Lock", lock_methods },
+    { "Event", event_methods },
+  };
+  PyObject *class;
+  const char *name;
+
+  if (!PyArg_ParseTuple (arguments, "Os", &class, &name))
+    return NULL;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (tables); i++)
+    if (strcmp (tables[i].name, name) == 0)
+      return object_add_methods (class, tables[i].methods) ? Py_NewRef (Py_None) : NULL;
+
+  return PyErr_Format (PyExc_ValueError, "no methods for %s", name);
+}
+
 static PyMethodDef methods[] = {
+  { "add_methods", module_add_methods, METH_VARARGS, "add_methods(class, name)" },
   { "encode", module_encode, METH_VARARGS,
     "encode(value, allow_pickle=False) -> (kind, type, data)" },
   { "view", memory_view, METH_O, "view(shared_memory) -> memoryview or None" },

@@ -170,20 +170,68 @@ timeout_of (PyObject *block, PyObject *timeout, gint64 *timeout_us)
   return TRUE;
 }
 
-void
-waiting_begin (Waiting *self, gint64 timeout_us)
+/* 1, or 0 with @error, or -1 with an exception that a signal handler raised. */
+static int
+wait_for (Attempt function, gpointer data, gint64 timeout_us, GError **error)
 {
-  self->timeout_us = timeout_us;
-  self->end_us = timeout_us > 0 ? g_get_monotonic_time () + timeout_us : 0;
+  gint64 end = timeout_us > 0 ? g_get_monotonic_time () + timeout_us : 0;
+
+  for (;;)
+    {
+      gboolean interrupted = FALSE;
+      gboolean done;
+
+      Py_BEGIN_ALLOW_THREADS;
+      done = function (data, timeout_us, &interrupted, error);
+      Py_END_ALLOW_THREADS;
+
+      if (done)
+        return 1;
+      if (!interrupted)
+        return 0;
+      if (PyErr_CheckSignals () < 0)
+        return -1;
+      if (timeout_us > 0)
+        timeout_us = MAX (0, end - g_get_monotonic_time ());
+    }
+}
+
+/* As wait_for(). Giving up the interpreter and getting it back costs more than most calls do, so
+ * the first attempt does not. */
+static int
+attempt_or_wait (Attempt function, gpointer data, gint64 timeout_us, GError **error)
+{
+  gboolean interrupted;
+
+  if (function (data, 0, &interrupted, timeout_us == 0 ? error : NULL))
+    return 1;
+  return timeout_us == 0 ? 0 : wait_for (function, data, timeout_us, error);
 }
 
 gboolean
-waiting_go_on (Waiting *self)
+attempt (Attempt function, gpointer data, gint64 timeout_us)
 {
-  if (PyErr_CheckSignals () < 0)
-    return FALSE;
+  GError *error = NULL;
+  int outcome = attempt_or_wait (function, data, timeout_us, &error);
 
-  if (self->timeout_us > 0)
-    self->timeout_us = MAX (0, self->end_us - g_get_monotonic_time ());
-  return TRUE;
+  if (outcome == 0)
+    errors_raise (error);
+  return outcome > 0;
+}
+
+int
+attempt_in_time (Attempt function, gpointer data, gint64 timeout_us)
+{
+  GError *error = NULL;
+  int outcome = attempt_or_wait (function, data, timeout_us, &error);
+
+  if (outcome != 0)
+    return outcome;
+  if (error == NULL || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
+    {
+      g_clear_error (&error);
+      return 0;
+    }
+  errors_raise (error);
+  return -1;
 }

@@ -30,14 +30,16 @@ gboolean arguments_take (const char *const *names,
 /* From `block` and `timeout` (each may be NULL) to microseconds. */
 gboolean timeout_of (PyObject *block, PyObject *timeout, gint64 *timeout_us);
 
-/* A wait that Python's signal handlers can end. */
-typedef struct
-{
-  gint64 timeout_us; /* what is left */
-  gint64 end_us;     /* on the monotonic clock */
-} Waiting;
+/* Something that may have to wait. FALSE with @error, or with @interrupted set when a signal came.
+ */
+typedef gboolean (*Attempt) (gpointer data,
+                             gint64 timeout_us,
+                             gboolean *interrupted,
+                             GError **error);
 
-void waiting_begin (Waiting *self, gint64 timeout_us);
-/* After the C call came back with "interrupted": runs Python's handlers. FALSE with the exception
- * that one of them raised. */
-gboolean waiting_go_on (Waiting *self);
+/* Tries once as we are, then waits without holding up other threads; signal handlers of Python run
+ * as soon as the signal has come. FALSE with an exception. */
+gboolean attempt (Attempt function, gpointer data, gint64 timeout_us);
+/* The same for what has the time-out as one of its answers: 1, or 0 for FALSE without an error or
+ * with G_IO_ERROR_TIMED_OUT, or -1 with an exception. */
+int attempt_in_time (Attempt function, gpointer data, gint64 timeout_us);

@@ -5,7 +5,7 @@ translated (shmobj._wrap), then come the protocols of Python, then what makes th
 import gi
 from gi.repository import Gio, GLib, GObject
 
-from . import _errors, _memory, _sharing, _wrap
+from . import _connection, _errors, _locks, _memory, _queue, _sharing, _wrap
 
 
 def _add(cls, methods):
@@ -39,6 +39,21 @@ def adapt(module, extension):
             cls.__init__ = _init
         if issubclass(cls, module.Shareable):
             cls.__reduce__ = _sharing.reduce
+            if hasattr(cls, "close"):
+                cls.close = _sharing.closing(cls.close)
+
+    def give(cls, common, plain):
+        # the extension's methods first: what is in common may build on them
+        if extension:
+            extension.add_methods(cls, cls.__name__)
+        else:
+            _add(cls, plain(cls))
+        _add(cls, common)
+
+    give(module.Queue, _queue.Methods, _queue.plain_methods)
+    give(module.Connection, _connection.Methods, _connection.plain_methods)
+    give(module.Lock, _locks.LockMethods, _locks.plain_lock_methods)
+    give(module.Event, _locks.EventMethods, _locks.plain_event_methods)
 
     memory = module.SharedMemory
     _add(memory, _memory.Methods)

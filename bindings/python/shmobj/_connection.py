@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Shmobj.Connection, with the names and habits of multiprocessing.connection.Connection."""
 
-from . import _errors, _sharing, _wrap
+from gi.repository import GLib
+
+from . import _errors, _wrap
 
 
 class Methods:
     allow_pickle = False
-
-    def recv(self):
-        """The next value; EOFError when nothing is left and the other end is gone."""
-        return self.receive()
 
     def send_bytes(self, data, offset=0, size=None):
         """Sends bytes, or a part of them, as one message."""
@@ -53,6 +51,10 @@ class Methods:
         return data
 
     @property
+    def closed(self):
+        return self.is_closed()
+
+    @property
     def readable(self):
         return self.is_readable()
 
@@ -67,46 +69,42 @@ class Methods:
         self.close()
 
 
-def close(cls):
-    """close(), after which copies for children that run by now are closed, too."""
-    raw = cls.close
-
-    def method(self):
-        """Closes this end. What was sent stays readable at the other."""
-        raw(self)
-        _sharing.sweep()
-
-    return method
-
-
 def plain_methods(cls):
-    send, receive, poll = cls.send, cls.receive, cls.poll
+    """send, receive and poll without the extension."""
+    send, send_bytes, receive, poll = cls.send, cls.send_bytes, cls.receive, cls.poll
 
-    def until_done(attempt):
-        def step(left, last):
-            try:
-                return True, attempt(left / 1e6)
-            except _errors.TimedOut:
-                return False, None
+    def poll_in_slices(connection, left):
+        """In slices, because the call itself does not end at a Ctrl-C."""
+        while left is None or left > 0.1:
+            if poll(connection, 0.1):
+                return True
+            left = None if left is None else left - 0.1
+        return poll(connection, left)
 
-        return _wrap.waiting(-1, step)
+    def try_send(connection, value):
+        if type(value) is bytes:
+            send_bytes(connection, GLib.Bytes.new(value), 0)
+        else:
+            send(connection, value, 0)
 
     class Plain:
         def send(self, value):
             """Sends a value, and waits for room if need be."""
-            until_done(lambda left: send(self, value, left))
+            _wrap.patiently(lambda: try_send(self, value), _errors.TimedOut, -1)
 
-        def receive(self):
+        def receive(self, timeout=None):
             """The next value; waits for one if need be."""
-            return until_done(lambda left: receive(self, left))
+            return _wrap.patiently(
+                lambda: receive(self, 0),
+                _errors.TimedOut,
+                _wrap.microseconds(timeout),
+                lambda left: poll_in_slices(self, left),
+            )
+
+        recv = receive
 
         def poll(self, timeout=0.0):
             """Whether something can be received, within the time given."""
-
-            def step(left, last):
-                ready = poll(self, left / 1e6)
-                return ready, ready
-
-            return _wrap.waiting(_wrap.microseconds(timeout), step)
+            return poll_in_slices(self, timeout)
 
     return Plain

@@ -171,7 +171,7 @@ class InvalidArgument(Error, ValueError):
     DOMAIN, CODE = IO_DOMAIN, int(Gio.IOErrorEnum.INVALID_ARGUMENT)
 
 
-class NotSupported(Error, NotImplementedError):
+class NotSupported(Error, NotImplementedError, OSError):
     """Not possible here; the message says what is."""
 
     DOMAIN, CODE = IO_DOMAIN, int(Gio.IOErrorEnum.NOT_SUPPORTED)
@@ -190,3 +190,11 @@ def from_code(domain, code, message):
 def from_gerror(error):
     """The exception for a GError that PyGObject raised."""
     return error if isinstance(error, Error) else from_code(error.domain, error.code, error.message)
+
+
+class NoSuchItem(NotFound, IndexError):
+    """The index is outside of the list."""
+
+
+class NoSuchValue(NotFound, ValueError):
+    """No item of the list equals the value."""

@@ -5,12 +5,6 @@ from . import _errors, _wrap
 
 
 class LockMethods:
-    def __enter__(self):
-        return self.acquire()
-
-    def __exit__(self, *_):
-        self.release()
-
     def __repr__(self):
         return f"<Shmobj.Lock({'locked' if self.is_locked() else 'unlocked'})>"
 
@@ -23,17 +17,13 @@ class EventMethods:
         return f"<Shmobj.Event({'set' if self.is_set() else 'unset'})>"
 
 
-def _sliced(attempt, timeout_us):
-    """attempt (microseconds), which raises TimedOut, as a bool; in slices, for Ctrl-C."""
-
-    def step(left, last):
-        try:
-            attempt(left)
-        except _errors.TimedOut:
-            return False, False
-        return True, True
-
-    return _wrap.waiting(timeout_us, step)
+def _in_time(attempt, timeout_us):
+    """attempt (), which raises TimedOut, as a bool."""
+    try:
+        _wrap.patiently(attempt, _errors.TimedOut, timeout_us)
+    except _errors.TimedOut:
+        return False
+    return True
 
 
 def plain_lock_methods(cls):
@@ -42,8 +32,13 @@ def plain_lock_methods(cls):
     class Plain:
         def acquire(self, block=True, timeout=None):
             """Takes the lock. False when that was not possible in time."""
-            timeout_us = _wrap.microseconds(timeout) if block else 0
-            return _sliced(lambda left: acquire(self, left / 1e6), timeout_us)
+            return _in_time(lambda: acquire(self, 0), _wrap.microseconds(timeout) if block else 0)
+
+        def __enter__(self):
+            return self.acquire()
+
+        def __exit__(self, *_):
+            self.release()
 
     return Plain
 
@@ -54,6 +49,6 @@ def plain_event_methods(cls):
     class Plain:
         def wait(self, timeout=None):
             """Waits until the event is set. False when it was not in time."""
-            return _sliced(lambda left: wait(self, left / 1e6), _wrap.microseconds(timeout))
+            return _in_time(lambda: wait(self, 0), _wrap.microseconds(timeout))
 
     return Plain

@@ -41,24 +41,22 @@ class Methods:
 
 def plain_methods(cls):
     """put and get without the extension."""
-    put, get, wait = cls.put, cls.get, cls.wait
+    put, put_bytes, get, wait = cls.put, cls.put_bytes, cls.get, cls.wait
 
     def patiently(attempt, give_up, queue, condition, block, timeout):
         timeout_us = _wrap.microseconds(timeout) if block else 0
-        end = GLib.get_monotonic_time() + timeout_us
-        while True:
-            try:
-                return attempt()
-            except give_up:
-                left = -1e-6 if timeout_us < 0 else (end - GLib.get_monotonic_time()) / 1e6
-                if 0 <= timeout_us and left <= 0:
-                    raise
-            wait(queue, condition, None if timeout_us < 0 else left)
+        return _wrap.patiently(attempt, give_up, timeout_us, lambda left: wait(queue, condition, left))
+
+    def try_put(queue, value):
+        if type(value) is bytes:
+            put_bytes(queue, GLib.Bytes.new(value), 0)
+        else:
+            put(queue, value, 0)
 
     class Plain:
         def put(self, value, block=True, timeout=None):
             """Puts a value, and waits for room if need be."""
-            patiently(lambda: put(self, value, 0), _errors.Full, self, GLib.IOCondition.OUT, block, timeout)
+            patiently(lambda: try_put(self, value), _errors.Full, self, GLib.IOCondition.OUT, block, timeout)
 
         def get(self, block=True, timeout=None):
             """Takes the next value, and waits for one if need be."""

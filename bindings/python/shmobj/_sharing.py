@@ -29,6 +29,18 @@ def _is_starting(popen):
     return popen is not None and getattr(popen, "pid", None) is None
 
 
+def closing(close):
+    """A close() after which copies for children that run by now are closed, too."""
+
+    def method(self):
+        close(self)
+        sweep()
+
+    method.__name__ = "close"
+    method.__doc__ = close.__doc__
+    return method
+
+
 def _find_class(name):
     from gi.repository import Shmobj
 

@@ -12,6 +12,7 @@ What is called often is then replaced by the extension's own methods.
 """
 
 import math
+import time
 
 import gi
 from gi.repository import GLib
@@ -33,18 +34,26 @@ def microseconds(timeout):
     return max(0, math.ceil(timeout * 1e6))
 
 
-def waiting(timeout_us, step):
-    """Calls step (timeout_us) in slices until it is done, so that Ctrl-C is noticed between them.
+def patiently(attempt, give_up, timeout_us, wait=None):
+    """attempt () until it does not raise give_up, or the time is over; then that is raised.
 
-    step returns (done, result) or raises; a slice that ran out is (False, None)."""
-    end = None if timeout_us < 0 else GLib.get_monotonic_time() + timeout_us
-    slice_us = 100_000
+    It must not wait in C: a GError that comes back when Python has a Ctrl-C to deliver is turned into
+    a RuntimeError by PyGObject, and the KeyboardInterrupt is lost. wait (seconds or None) may, if it
+    has no GError; otherwise we sleep, a little longer each time."""
+    end = GLib.get_monotonic_time() + timeout_us
+    pause = 0.0005
     while True:
-        left = slice_us if end is None else min(slice_us, max(0, end - GLib.get_monotonic_time()))
-        last = end is not None and left < slice_us
-        done, result = step(left, last)
-        if done or last:
-            return result
+        try:
+            return attempt()
+        except give_up:
+            left = None if timeout_us < 0 else (end - GLib.get_monotonic_time()) / 1e6
+            if left is not None and left <= 0:
+                raise
+        if wait:
+            wait(left)
+        else:
+            time.sleep(pause if left is None else min(pause, left))
+            pause = min(pause * 2, 0.05)
 
 
 def _type_of(argument):
@@ -129,6 +138,10 @@ def _translate(call, info):
             value = call(*args, **kwargs)
         except GLib.Error as error:
             translated = _errors.from_gerror(error)
+        except RuntimeError as error:
+            if str(error) != "Converting the GError failed":
+                raise
+            translated = KeyboardInterrupt()  # see patiently()
         else:
             return result(value) if result else value
         raise translated

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Lock and Event. */
+
+#include "methods.h"
+
+#include "errors.h"
+#include "object.h"
+
+static gboolean
+try_acquire (gpointer data, gint64 timeout_us, gboolean *interrupted, GError **error)
+{
+  return shmobj_lock_acquire_interruptible (data, timeout_us, interrupted, error);
+}
+
+static gboolean
+try_wait (gpointer data, gint64 timeout_us, gboolean *interrupted, GError **error)
+{
+  return shmobj_event_wait_interruptible (data, timeout_us, interrupted, error);
+}
+
+/* acquire (block=True, timeout=None) */
+static PyObject *
+lock_acquire (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject *keywords)
+{
+  static const char *const names[] = { "block", "timeout", NULL };
+  ShmobjLock *lock = object_of (wrapper, SHMOBJ_TYPE_LOCK);
+  PyObject *slots[2];
+  gint64 timeout_us;
+  int taken;
+
+  if (lock == NULL || !arguments_take (names, 0, arguments, n, keywords, slots) ||
+      !timeout_of (slots[0], slots[1], &timeout_us))
+    return NULL;
+
+  taken = attempt_in_time (try_acquire, lock, timeout_us);
+  return taken < 0 ? NULL : PyBool_FromLong (taken);
+}
+
+static PyObject *
+lock_release (PyObject *wrapper, PyObject *ignored)
+{
+  ShmobjLock *lock = object_of (wrapper, SHMOBJ_TYPE_LOCK);
+  GError *error = NULL;
+
+  if (lock == NULL)
+    return NULL;
+  return shmobj_lock_release (lock, &error) ? Py_NewRef (Py_None) : errors_raise (error);
+}
+
+static PyObject *
+lock_enter (PyObject *wrapper, PyObject *ignored)
+{
+  ShmobjLock *lock = object_of (wrapper, SHMOBJ_TYPE_LOCK);
+
+  return lock != NULL && attempt (try_acquire, lock, -1) ? Py_NewRef (Py_True) : NULL;
+}
+
+static PyObject *
+lock_exit (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n)
+{
+  return lock_release (wrapper, NULL);
+}
+
+static PyObject *
+event_is_set (PyObject *wrapper, PyObject *ignored)
+{
+  ShmobjEvent *event = object_of (wrapper, SHMOBJ_TYPE_EVENT);
+
+  return event == NULL ? NULL : PyBool_FromLong (shmobj_event_is_set (event));
+}
+
+static PyObject *
+event_set (PyObject *wrapper, PyObject *ignored)
+{
+  ShmobjEvent *event = object_of (wrapper, SHMOBJ_TYPE_EVENT);
+  GError *error = NULL;
+
+  if (event == NULL)
+    return NULL;
+  return shmobj_event_set (event, &error) ? Py_NewRef (Py_None) : errors_raise (error);
+}
+
+static PyObject *
+event_clear (PyObject *wrapper, PyObject *ignored)
+{
+  ShmobjEvent *event = object_of (wrapper, SHMOBJ_TYPE_EVENT);
+  GError *error = NULL;
+
+  if (event == NULL)
+    return NULL;
+  return shmobj_event_clear (event, &error) ? Py_NewRef (Py_None) : errors_raise (error);
+}
+
+/* wait (timeout=None) */
+static PyObject *
+event_wait (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject *keywords)
+{
+  static const char *const names[] = { "timeout", NULL };
+  ShmobjEvent *event = object_of (wrapper, SHMOBJ_TYPE_EVENT);
+  PyObject *slots[1];
+  gint64 timeout_us;
+  int happened;
+
+  if (event == NULL || !arguments_take (names, 0, arguments, n, keywords, slots) ||
+      !timeout_of (NULL, slots[0], &timeout_us))
+    return NULL;
+
+  happened = attempt_in_time (try_wait, event, timeout_us);
+  return happened < 0 ? NULL : PyBool_FromLong (happened);
+}
+
+PyMethodDef lock_methods[] = {
+  { "acquire", AS_METHOD (lock_acquire), FAST,
+    "acquire(block=True, timeout=None)\n--\n\n"
+    "Takes the lock. False when that was not possible in time." },
+  { "release", lock_release, METH_NOARGS, "release()\n--\n\nGives the lock back." },
+  { "__enter__", lock_enter, METH_NOARGS, NULL },
+  { "__exit__", AS_METHOD (lock_exit), METH_FASTCALL, NULL },
+  { NULL },
+};
+
+PyMethodDef event_methods[] = {
+  { "is_set", event_is_set, METH_NOARGS, "is_set()\n--\n\nWhether it is set now." },
+  { "set", event_set, METH_NOARGS, "set()\n--\n\nSets it and wakes everybody who waits." },
+  { "clear", event_clear, METH_NOARGS, "clear()\n--\n\nUnsets it." },
+  { "wait", AS_METHOD (event_wait), FAST,
+    "wait(timeout=None)\n--\n\nWaits until the event is set. False when it was not in time." },
+  { NULL },
+};

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Queue.put and Queue.get. */
+
+#include "methods.h"
+
+#include "codec.h"
+#include "object.h"
+
+typedef struct
+{
+  ShmobjQueue *queue;
+  ShmobjFrame frame;
+  guint accept;
+} Transfer;
+
+static gboolean
+try_put (gpointer data, gint64 timeout_us, gboolean *interrupted, GError **error)
+{
+  Transfer *self = data;
+
+  return shmobj_queue_put_frame (self->queue, &self->frame, timeout_us, interrupted, error);
+}
+
+static gboolean
+try_get (gpointer data, gint64 timeout_us, gboolean *interrupted, GError **error)
+{
+  Transfer *self = data;
+
+  return shmobj_queue_get_frame (self->queue, self->accept, &self->frame, timeout_us, interrupted,
+                                 error);
+}
+
+/* put (value, block=True, timeout=None) */
+static PyObject *
+queue_put (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject *keywords)
+{
+  static const char *const names[] = { "value", "block", "timeout", NULL };
+  Transfer self = { object_of (wrapper, SHMOBJ_TYPE_QUEUE) };
+  PyObject *slots[3];
+  int allow_pickle;
+  Encoded encoded;
+  gint64 timeout_us;
+  gboolean done;
+
+  if (self.queue == NULL || (allow_pickle = object_allows_pickle (wrapper)) < 0 ||
+      !arguments_take (names, 1, arguments, n, keywords, slots) ||
+      !timeout_of (slots[1], slots[2], &timeout_us))
+    return NULL;
+
+  done = codec_encode (slots[0], allow_pickle, &encoded);
+  if (done)
+    {
+      self.frame = encoded.frame;
+      done = attempt (try_put, &self, timeout_us);
+    }
+  encoded_clear (&encoded);
+
+  return done ? Py_NewRef (Py_None) : NULL;
+}
+
+/* get (block=True, timeout=None) */
+static PyObject *
+queue_get (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject *keywords)
+{
+  static const char *const names[] = { "block", "timeout", NULL };
+  Transfer self = { object_of (wrapper, SHMOBJ_TYPE_QUEUE) };
+  PyObject *slots[2], *result;
+  int allow_pickle;
+  gint64 timeout_us;
+
+  if (self.queue == NULL || (allow_pickle = object_allows_pickle (wrapper)) < 0 ||
+      !arguments_take (names, 0, arguments, n, keywords, slots) ||
+      !timeout_of (slots[0], slots[1], &timeout_us))
+    return NULL;
+
+  self.accept = codec_accepts (allow_pickle);
+  if (!attempt (try_get, &self, timeout_us))
+    return NULL;
+
+  result = codec_decode (&self.frame, allow_pickle);
+  shmobj_frame_clear (&self.frame);
+  return result;
+}
+
+PyMethodDef queue_methods[] = {
+  { "put", AS_METHOD (queue_put), FAST,
+    "put(value, block=True, timeout=None)\n--\n\nPuts a value, and waits for room if need be." },
+  { "get", AS_METHOD (queue_get), FAST,
+    "get(block=True, timeout=None)\n--\n\nTakes the next value, and waits for one if need be." },
+  { NULL },
+};
