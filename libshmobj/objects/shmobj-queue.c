@@ -47,6 +47,7 @@
 
 #include "base/shmobj-error.h"
 #include "base/sys.h"
+#include "objects/channel-source.h"
 #include "objects/handle.h"
 #include "objects/shmobj-shareable.h"
 
@@ -456,6 +457,61 @@ shmobj_queue_wait (ShmobjQueue *self, GIOCondition condition, gint64 timeout_us)
   g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), FALSE);
 
   return queue_ensure (self, NULL) && channel_wait (&self->ring, condition, timeout_us);
+}
+
+/**
+ * shmobj_queue_create_source:
+ * @self: a queue
+ * @condition: `G_IO_IN` and/or `G_IO_OUT`
+ * @cancellable: (nullable): makes the source ready when it is cancelled
+ * @error: return location for an error
+ *
+ * A source for a main loop. Its callback, a [callback@GLib.SourceFunc], runs whenever there is
+ * something to get, or room to put a small message; it should then try with a time-out of 0,
+ * because another process may be faster. The source keeps the queue alive.
+ *
+ * Returns: (transfer full): a new source, or %NULL with `SHMOBJ_ERROR_CLOSED` or an error of making
+ * the queue
+ *
+ * Since: 1.0
+ */
+GSource *
+shmobj_queue_create_source (ShmobjQueue *self,
+                            GIOCondition condition,
+                            GCancellable *cancellable,
+                            GError **error)
+{
+  g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), NULL);
+
+  return queue_ensure (self, error) ? channel_source_new (&self->ring, self, condition, cancellable)
+                                    : NULL;
+}
+
+/**
+ * shmobj_queue_get_fd:
+ * @self: a queue
+ * @condition: `G_IO_IN` or `G_IO_OUT`
+ * @error: return location for an error
+ *
+ * A descriptor for `poll()` and everything built on it (select, epoll, asyncio's `add_reader`). It
+ * is *readable* whenever a get with time-out 0 would succeed (`G_IO_IN`), or a put of a small
+ * message (`G_IO_OUT`; also then: readable).
+ *
+ * Do not read from it. When it is readable, get (or put) with time-out 0 until that finds nothing;
+ * the queue itself silences the descriptor then. It may be readable for nothing. Several processes
+ * may poll it.
+ *
+ * Returns: the descriptor, which stays the queue's; -1 with `G_IO_ERROR_INVALID_ARGUMENT`,
+ * `SHMOBJ_ERROR_CLOSED`, `SHMOBJ_ERROR_BUSY` or an error of making the queue
+ *
+ * Since: 1.0
+ */
+int
+shmobj_queue_get_fd (ShmobjQueue *self, GIOCondition condition, GError **error)
+{
+  g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), -1);
+
+  return queue_ensure (self, error) ? channel_get_fd (&self->ring, "queue", condition, error) : -1;
 }
 
 /**

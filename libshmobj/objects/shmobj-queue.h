@@ -72,6 +72,13 @@ gssize shmobj_queue_get_into (
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_queue_wait (ShmobjQueue *self, GIOCondition condition, gint64 timeout_us);
 SHMOBJ_AVAILABLE_IN_1_0
+GSource *shmobj_queue_create_source (ShmobjQueue *self,
+                                     GIOCondition condition,
+                                     GCancellable *cancellable,
+                                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+int shmobj_queue_get_fd (ShmobjQueue *self, GIOCondition condition, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
 guint shmobj_queue_get_size (ShmobjQueue *self);
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_queue_is_empty (ShmobjQueue *self);

@@ -432,6 +432,121 @@ test_wait (void)
   g_assert_false (shmobj_queue_wait (queue, G_IO_OUT, 2000));
 }
 
+static gboolean
+is_readable (int fd)
+{
+  GPollFD poll = { fd, G_IO_IN, 0 };
+
+  return g_poll (&poll, 1, 0) == 1;
+}
+
+static void
+test_fd (void)
+{
+  g_autoptr (ShmobjQueue) queue = new_queue (2, 0);
+  g_autoptr (GError) error = NULL;
+  int in = shmobj_queue_get_fd (queue, G_IO_IN, &error),
+      out = shmobj_queue_get_fd (queue, G_IO_OUT, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpint (shmobj_queue_get_fd (queue, G_IO_HUP, &error), ==, -1);
+  assert_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT);
+  for (int i = 0; i < 100; i++)
+    {
+      g_assert_false (is_readable (in));
+      g_assert_true (is_readable (out));
+      put_int (queue, 1);
+      g_assert_true (is_readable (in));
+      put_int (queue, 2);
+      g_assert_false (shmobj_queue_put (queue, g_variant_new_int32 (3), 0, NULL, NULL));
+      g_assert_false (is_readable (out));
+      g_assert_cmpint (get_int (queue), ==, 1);
+      g_assert_true (is_readable (in));
+      g_assert_true (is_readable (out));
+      g_assert_cmpint (get_int (queue), ==, 2);
+      g_assert_null (shmobj_queue_get (queue, 0, NULL, NULL));
+    }
+}
+
+/* Two processes poll one descriptor and take one message per wake-up: nothing is left behind. */
+static void
+test_fd_two_processes (void)
+{
+  g_autoptr (ShmobjQueue) queue = new_queue (0, 0), done = new_queue (0, 0);
+  int in = shmobj_queue_get_fd (queue, G_IO_IN, NULL);
+  pid_t children[2];
+
+  for (int i = 0; i < 2; i++)
+    if ((children[i] = fork ()) == 0)
+      for (;;)
+        {
+          GPollFD poll = { in, G_IO_IN, 0 };
+          g_autoptr (GVariant) value = NULL;
+
+          g_poll (&poll, 1, -1);
+          value = shmobj_queue_get (queue, 0, NULL, NULL);
+          if (value != NULL)
+            shmobj_queue_put (done, value, -1, NULL, NULL);
+        }
+  for (int i = 0; i < 2000; i++)
+    {
+      put_int (queue, i);
+      if (i % 10 == 0)
+        g_usleep (200);
+    }
+  for (int i = 0; i < 2000; i++)
+    get_int (done);
+  for (int i = 0; i < 2; i++)
+    {
+      kill (children[i], SIGKILL);
+      waitpid (children[i], NULL, 0);
+    }
+}
+
+static gboolean
+on_source (gpointer data)
+{
+  ShmobjQueue *queue = data;
+  g_autoptr (GVariant) value = shmobj_queue_get (queue, 0, NULL, NULL);
+  gint *got = g_object_get_data (G_OBJECT (queue), "got");
+
+  g_assert_nonnull (value);
+  g_assert_cmpint (g_variant_get_int32 (value), ==, *got);
+  ++*got;
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+test_source (void)
+{
+  g_autoptr (ShmobjQueue) queue = new_queue (0, 0);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GSource) source = shmobj_queue_create_source (queue, G_IO_IN, NULL, &error);
+  gint got = 0;
+  pid_t child;
+
+  g_assert_no_error (error);
+  g_object_set_data (G_OBJECT (queue), "got", &got);
+  g_source_set_callback (source, on_source, queue, NULL);
+  g_source_attach (source, NULL);
+  child = fork ();
+  if (child == 0)
+    {
+      for (int i = 0; i < 1000; i++)
+        {
+          put_int (queue, i);
+          if (i % 50 == 0)
+            g_usleep (300);
+        }
+      _exit (0);
+    }
+  while (got < 1000)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_false (g_main_context_iteration (NULL, FALSE));
+  g_source_destroy (source);
+  waitpid (child, NULL, 0);
+}
+
 static void
 test_large (void)
 {
@@ -502,6 +617,9 @@ main (int argc, char **argv)
   g_test_add_func ("/queue/async-each-message-once", test_async_many);
   g_test_add_func ("/queue/statistics", test_statistics);
   g_test_add_func ("/queue/wait", test_wait);
+  g_test_add_func ("/queue/descriptor", test_fd);
+  g_test_add_func ("/queue/descriptor-of-two-processes", test_fd_two_processes);
+  g_test_add_func ("/queue/source", test_source);
   g_test_add_func ("/queue/large-message", test_large);
   g_test_add_func ("/queue/filling-first-never-blocks", test_fill_first);
   g_test_add_func ("/queue/no-descriptors-left", test_no_descriptors);

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A channel in a loop that is not ours: as a GSource, or as a descriptor for poll, select, epoll or
+ * asyncio.
+ *
+ * The source looks into the ring whenever its loop is about to sleep, and arms the doorbell if
+ * there is nothing. So it is never ready for nothing, and several processes may each have one on
+ * the same queue.
+ *
+ * With a bare descriptor we are not told when its holder sleeps. Such a bell is marked as wanted
+ * for good, and every try that finds nothing arms it again. Its holder therefore tries until there
+ * is nothing left, or is told once more.
+ */
+
+#include "objects/channel-source.h"
+
+#define ROOM_FOR_A_SMALL_MESSAGE 64
+
+typedef struct
+{
+  GSource source;
+  gpointer owner; /* (owned) */
+  Ring *ring;     /* (unowned): the owner's */
+  GIOCondition condition;
+} ChannelSource;
+
+static gboolean
+is_ready (Ring *ring, GIOCondition condition)
+{
+  return ((condition & G_IO_IN) && ring_has_message (ring)) ||
+         ((condition & G_IO_OUT) && ring_has_room (ring, ROOM_FOR_A_SMALL_MESSAGE));
+}
+
+/* TRUE: no need to sleep. */
+static gboolean
+arm (Ring *ring, GIOCondition condition, guint32 bits)
+{
+  guint32 me = participants_me (ring->participants, NULL);
+
+  if (me == 0)
+    return TRUE; /* who is dispatched and tries is told what is wrong */
+  if ((condition & G_IO_IN) && ring_arm_in (ring, me, bits, 0) != RING_OK)
+    return TRUE;
+  return (condition & G_IO_OUT) &&
+         ring_arm_out (ring, me, bits, ROOM_FOR_A_SMALL_MESSAGE, 0) != RING_OK;
+}
+
+static gboolean
+channel_source_prepare (GSource *source, int *timeout_ms)
+{
+  ChannelSource *self = (ChannelSource *) source;
+
+  *timeout_ms = -1;
+  return is_ready (self->ring, self->condition) ||
+         arm (self->ring, self->condition, DOORBELL_ARMED);
+}
+
+static gboolean
+channel_source_check (GSource *source)
+{
+  ChannelSource *self = (ChannelSource *) source;
+
+  return is_ready (self->ring, self->condition);
+}
+
+static gboolean
+channel_source_dispatch (GSource *source, GSourceFunc callback, gpointer data)
+{
+  return callback != NULL ? callback (data) : G_SOURCE_REMOVE;
+}
+
+static void
+channel_source_finalize (GSource *source)
+{
+  g_object_unref (((ChannelSource *) source)->owner);
+}
+
+static GSourceFuncs channel_source_funcs = {
+  .prepare = channel_source_prepare,
+  .check = channel_source_check,
+  .dispatch = channel_source_dispatch,
+  .finalize = channel_source_finalize,
+};
+
+GSource *
+channel_source_new (Ring *ring, gpointer owner, GIOCondition condition, GCancellable *cancellable)
+{
+  GSource *source = g_source_new (&channel_source_funcs, sizeof (ChannelSource));
+  ChannelSource *self = (ChannelSource *) source;
+
+  self->owner = g_object_ref (owner);
+  self->ring = ring;
+  self->condition = condition;
+  g_source_set_static_name (source, "shmobj channel");
+  if (condition & G_IO_IN)
+    g_source_add_unix_fd (source, ring->in.poll_fd, G_IO_IN);
+  if (condition & G_IO_OUT)
+    g_source_add_unix_fd (source, ring->out.poll_fd, G_IO_IN);
+  if (cancellable != NULL)
+    {
+      g_autoptr (GSource) child = g_cancellable_source_new (cancellable);
+
+      g_source_set_dummy_callback (child);
+      g_source_add_child_source (source, child);
+    }
+  return source;
+}
+
+int
+channel_get_fd (Ring *ring, const char *noun, GIOCondition condition, GError **error)
+{
+  guint32 me = participants_me (ring->participants, error);
+  RingStatus status;
+
+  if (me == 0)
+    return -1;
+  if (condition != G_IO_IN && condition != G_IO_OUT)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                   "Condition 0x%x is neither G_IO_IN nor G_IO_OUT", condition);
+      return -1;
+    }
+  status = condition == G_IO_IN ? ring_arm_in (ring, me, DOORBELL_ARMED | DOORBELL_WANTED, 0)
+                                : ring_arm_out (ring, me, DOORBELL_ARMED | DOORBELL_WANTED,
+                                                ROOM_FOR_A_SMALL_MESSAGE, 0);
+  if (status != RING_OK && status != RING_AGAIN)
+    {
+      channel_set_error (ring, noun, status, NULL, error);
+      return -1;
+    }
+  return condition == G_IO_IN ? ring->in.poll_fd : ring->out.poll_fd;
+}
