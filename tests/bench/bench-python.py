@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""One measurement in Python, of multiprocessing or of what stands in for it. Prints nanoseconds.
+
+    bench-python.py MODULE CASE [N]      MODULE: multiprocessing or shmobj.multiprocessing
+"""
+
+import importlib
+import sys
+import time
+
+ITEM = (1, "two", 3.0)
+KEYS = 1000
+
+
+def timed(work, n):
+    work(max(n // 8, 1))
+    start = time.perf_counter_ns()
+    work(n)
+    return (time.perf_counter_ns() - start) / n
+
+
+def with_process(mp, target, args, work, n):
+    """The other process first does an eighth of what is counted, as we do."""
+    other = mp.Process(target=target, args=(*args, max(n // 8, 1) + n), daemon=True)
+    other.start()
+    took = timed(work, n)
+    other.join()
+    return took
+
+
+def put_all(queue, n):
+    for _ in range(n):
+        queue.put(ITEM)
+
+
+def queue(mp, n):
+    q = mp.Queue()
+
+    def get_all(n):
+        for _ in range(n):
+            q.get()
+
+    return with_process(mp, put_all, (q,), get_all, n)
+
+
+def answer_all(connection, n):
+    for _ in range(n):
+        connection.send(connection.recv())
+
+
+def pipe(mp, n):
+    here, there = mp.Pipe()
+
+    def ask_all(n):
+        for _ in range(n):
+            here.send(ITEM)
+            here.recv()
+
+    return with_process(mp, answer_all, (there,), ask_all, n)
+
+
+def lock(mp, n):
+    one = mp.Lock()
+
+    def work(n):
+        for _ in range(n):
+            one.acquire()
+            one.release()
+
+    return timed(work, n)
+
+
+def in_list(mp, work, n):
+    with mp.Manager() as manager:
+        shared = manager.list()
+        for i in range(KEYS):
+            shared.append(i)
+        return timed(lambda n: work(shared, n), n)
+
+
+def list_append(mp, n):
+    def work(shared, n):
+        for i in range(n):
+            shared.append(i)
+
+    return in_list(mp, work, n)
+
+
+def list_read(mp, n):
+    def work(shared, n):
+        for i in range(n):
+            shared[i % KEYS]
+
+    return in_list(mp, work, n)
+
+
+def in_dict(mp, work, n):
+    with mp.Manager() as manager:
+        shared = manager.dict()
+        for i in range(KEYS):
+            shared[f"key {i}"] = i
+        return timed(lambda n: work(shared, n), n)
+
+
+def dict_set(mp, n):
+    def work(shared, n):
+        for i in range(n):
+            shared[f"key {i % KEYS}"] = i
+
+    return in_dict(mp, work, n)
+
+
+def dict_get(mp, n):
+    def work(shared, n):
+        for i in range(n):
+            shared[f"key {i % KEYS}"]
+
+    return in_dict(mp, work, n)
+
+
+CASES = {function.__name__.replace("_", "-"): function
+         for function in (queue, pipe, lock, list_append, list_read, dict_set, dict_get)}
+
+if __name__ == "__main__":
+    module, case, *number = sys.argv[1:]
+    print(f"{CASES[case](importlib.import_module(module), int(number[0]) if number else 10000):.3f}")
