@@ -236,7 +236,6 @@ test_full (Fixture *f, gconstpointer data)
 static void
 test_ping_pong (Fixture *f, gconstpointer data)
 {
-  g_autoptr (GError) error = NULL;
   pid_t child = fork ();
 
   if (child == 0)
