@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "base/arena.h"
 #include "base/frame.h"
 #include "manager/directory.h"
 #include "manager/names.h"
@@ -40,6 +41,11 @@ Store *manager_get_store (ShmobjManager *self, GError **error);
 gboolean manager_enter (ShmobjManager *self, GError **error);
 gint64 manager_get_timeout (ShmobjManager *self);
 Directory *manager_get_directory (ShmobjManager *self);
+Arena *manager_get_arena (ShmobjManager *self, GError **error);
+/* manager/shmobj-manager-objects.c */
+gboolean manager_remove_name (ShmobjManager *self, const char *name, GError **error);
+/* When nobody else is there: removes what nobody can have any more. */
+gboolean manager_sweep (Store *store, int directory_fd, gint64 timeout_us, GError **error);
 /* The properties of a handle to object @id, and the descriptor that keeps the directory alive. */
 GVariant *manager_handle_of (
     ShmobjManager *self, const char *class_name, Held *held, GUnixFDList *fds, GError **error);

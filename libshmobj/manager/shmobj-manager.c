@@ -16,9 +16,9 @@
  * There is no daemon and no thread behind it: calls read and write shared memory. So it works in
  * forked children at once, and a process that is killed at any point leaves everything whole.
  *
- * Objects without a name (%NULL) live as long as somebody has one of their handles open: they are
- * removed when the manager is next opened by a process that is alone in it. The same holds for
- * objects whose name was removed.
+ * A list or dict without a name (%NULL), or whose name was removed, lives on for those who have it.
+ * Its memory is given back when the manager is next opened while nobody else uses it, or with the
+ * manager. Other objects without a name end with their last holder.
  *
  * Since: 1.0
  */
@@ -45,6 +45,7 @@ struct _ShmobjManager
   GMutex init_lock;
   Directory *directory; /* (owned): NULL until init() ran */
   Store *store;         /* (owned): likewise */
+  Arena *arena;         /* (owned): of its locks and events; NULL until one is opened */
 };
 
 enum
@@ -94,7 +95,7 @@ open_now (ShmobjManager *self, GError **error)
   self->store =
       store_open (directory->path, directory->is_durable ? STORE_DURABLE : STORE_FLAGS_NONE, error);
   if (self->store != NULL && directory->was_alone &&
-      !names_drop_nameless (self->store, self->write_timeout_us, error))
+      !manager_sweep (self->store, directory->fd, self->write_timeout_us, error))
     g_clear_pointer (&self->store, store_unref);
   if (self->store == NULL)
     {
@@ -148,11 +149,25 @@ manager_get_directory (ShmobjManager *self)
   return self->directory;
 }
 
+Arena *
+manager_get_arena (ShmobjManager *self, GError **error)
+{
+  Arena *arena;
+
+  g_mutex_lock (&self->init_lock);
+  if (self->arena == NULL)
+    self->arena = arena_open_in (self->directory->fd, "locks", error);
+  arena = self->arena;
+  g_mutex_unlock (&self->init_lock);
+  return arena;
+}
+
 static void
 shmobj_manager_finalize (GObject *object)
 {
   ShmobjManager *self = SHMOBJ_MANAGER (object);
 
+  g_clear_pointer (&self->arena, arena_unref);
   g_clear_pointer (&self->store, store_unref);
   g_clear_pointer (&self->directory, directory_leave);
   g_clear_pointer (&self->address, g_free);
@@ -437,21 +452,6 @@ shmobj_manager_open_dict (ShmobjManager *self,
   return open_name (self, &how, error) ? shmobj_dict_new_held (self, how.id, name, flags) : NULL;
 }
 
-typedef struct
-{
-  const char *name;
-  ObjectKind kind;
-  guint64 id;
-} Removal;
-
-static gboolean
-do_remove (StoreTxn *txn, gpointer data, GError **error)
-{
-  Removal *removal = data;
-
-  return names_remove (txn, removal->name, &removal->kind, &removal->id, error);
-}
-
 /**
  * shmobj_manager_remove:
  * @self: a manager
@@ -469,15 +469,10 @@ do_remove (StoreTxn *txn, gpointer data, GError **error)
 gboolean
 shmobj_manager_remove (ShmobjManager *self, const char *name, GError **error)
 {
-  Removal removal = { .name = name };
-  StoreWrite write = { .func = do_remove, .data = &removal };
-
   g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), FALSE);
   g_return_val_if_fail (name != NULL, FALSE);
 
-  write.timeout_us = self->write_timeout_us;
-  return manager_enter (self, error) && address_check_name (name, "object", error) &&
-         store_write (self->store, &write, error);
+  return address_check_name (name, "object", error) && manager_remove_name (self, name, error);
 }
 
 /**

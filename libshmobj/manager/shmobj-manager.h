@@ -7,7 +7,11 @@
 
 #include "manager/shmobj-dict.h"
 #include "manager/shmobj-list.h"
+#include "objects/shmobj-event.h"
+#include "objects/shmobj-lock.h"
 #include "objects/shmobj-open-flags.h"
+#include "objects/shmobj-queue.h"
+#include "objects/shmobj-shared-memory.h"
 #include "shmobj-version-macros.h"
 #include <gio/gio.h>
 
@@ -44,6 +48,34 @@ ShmobjDict *shmobj_manager_open_dict (ShmobjManager *self,
                                       ShmobjOpenFlags flags,
                                       GCancellable *cancellable,
                                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjQueue *shmobj_manager_open_queue (ShmobjManager *self,
+                                        const char *name,
+                                        ShmobjOpenFlags flags,
+                                        guint maxsize,
+                                        guint64 capacity,
+                                        GCancellable *cancellable,
+                                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjLock *shmobj_manager_open_lock (ShmobjManager *self,
+                                      const char *name,
+                                      ShmobjOpenFlags flags,
+                                      GCancellable *cancellable,
+                                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjEvent *shmobj_manager_open_event (ShmobjManager *self,
+                                        const char *name,
+                                        ShmobjOpenFlags flags,
+                                        GCancellable *cancellable,
+                                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjSharedMemory *shmobj_manager_open_memory (ShmobjManager *self,
+                                                const char *name,
+                                                ShmobjOpenFlags flags,
+                                                guint64 size,
+                                                GCancellable *cancellable,
+                                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_manager_remove (ShmobjManager *self, const char *name, GError **error);

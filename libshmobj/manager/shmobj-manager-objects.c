@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What a manager opens by name besides lists and dicts: queues, locks, events, memory.
+ *
+ * Their data is not in the store. The name leads to an id, and the id to a file in the manager's
+ * directory (“7.queue”, “7.memory”), or to a cell of the file “locks”, an arena; the object's
+ * record says which. So they are as fast as those without a name.
+ *
+ * Making. The file is made inside the write that makes the name: in the gate nobody else makes one
+ * with that id, so what has its name already was left by somebody who died before his write was
+ * committed, and is replaced. Who looks a name up finds the file, or the name was removed since.
+ *
+ * Removing. Name and record go in one write, then the file. Who dies in between leaves a file that
+ * no record knows; it is removed by manager_sweep() when somebody is alone in the manager. Those
+ * who have the object open keep it. A lock's cell is not used again: others may still have it.
+ */
+
+#include "manager/shmobj-manager.h"
+
+#include "base/shmobj-error.h"
+#include "manager/held.h"
+#include "objects/lock-private.h"
+#include "objects/queue-private.h"
+#include "objects/shared-memory-private.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define TRIES 10
+
+typedef struct
+{
+  ObjectHeader object;
+  guint64 cell; /* of a lock or an event */
+} ObjectRecord;
+
+typedef struct
+{
+  ShmobjManager *manager;
+  const char *name;
+  ObjectKind kind;
+  ShmobjOpenFlags flags;
+  int directory_fd;
+  guint maxsize;
+  guint64 size; /* capacity of a queue */
+  Arena *arena; /* (unowned) */
+  ObjectRecord record;
+  GObject *object; /* (owned): what was made */
+} Making;
+
+static void
+file_name (char file[40], guint64 id, ObjectKind kind)
+{
+  snprintf (file, 40, "%" G_GUINT64_FORMAT ".%s", id, kind == KIND_QUEUE ? "queue" : "memory");
+}
+
+static void
+remove_file (int directory_fd, guint64 id, ObjectKind kind)
+{
+  char file[40];
+
+  file_name (file, id, kind);
+  if (kind == KIND_QUEUE)
+    queue_remove_in (directory_fd, file);
+  else if (kind == KIND_MEMORY)
+    unlinkat (directory_fd, file, 0);
+}
+
+static gboolean
+make_object (Making *making, guint64 id, GError **error)
+{
+  char file[40];
+
+  file_name (file, id, making->kind);
+  remove_file (making->directory_fd, id, making->kind);
+  g_clear_object (&making->object);
+  if (making->kind == KIND_QUEUE)
+    {
+      making->object = (GObject *) queue_create_in (making->directory_fd, file, making->maxsize,
+                                                    making->size, error);
+      if (making->object != NULL)
+        making->record.object.length = SHMOBJ_QUEUE (making->object)->capacity;
+    }
+  else
+    {
+      making->object = (GObject *) shared_memory_new_in (
+          making->directory_fd, file, making->name, SHMOBJ_OPEN_EXCLUSIVE, making->size, error);
+      making->record.object.length = making->size;
+    }
+  return making->object != NULL;
+}
+
+static gboolean
+take_cell (Making *making, GError **error)
+{
+  CellKind cell_kind = making->kind == KIND_LOCK ? CELL_LOCK : CELL_EVENT;
+
+  if (making->record.cell == 0) /* the function may run again */
+    making->record.cell = arena_take_cell (making->arena, cell_kind, error);
+  return making->record.cell != 0;
+}
+
+static gboolean
+create_object (StoreTxn *txn, guint64 id, gpointer data, GError **error)
+{
+  Making *making = data;
+  guint8 key[ROW_KEY_PREFIX];
+  gboolean in_arena = making->kind == KIND_LOCK || making->kind == KIND_EVENT;
+
+  if (in_arena ? !take_cell (making, error) : !make_object (making, id, error))
+    return FALSE;
+
+  making->record.object.kind = making->kind;
+  making->record.object.revision = 1;
+  row_key (key, id, ROW_RECORD);
+  store_put (txn, key, sizeof key, &making->record, sizeof making->record);
+  return TRUE;
+}
+
+static gboolean
+read_record (Store *store, guint64 id, ObjectRecord *record, GError **error)
+{
+  guint8 key[ROW_KEY_PREFIX];
+  StoreBytes value;
+  gboolean found;
+  StoreTxn txn;
+
+  if (!store_read_begin (store, &txn, error))
+    return FALSE;
+  row_key (key, id, ROW_RECORD);
+  found = store_get (&txn, key, sizeof key, &value) && value.size == sizeof *record;
+  if (found)
+    memcpy (record, value.data, sizeof *record);
+  if (!store_read_end (&txn, error))
+    return FALSE;
+  if (!found)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+                 "Object %" G_GUINT64_FORMAT " was removed", id);
+  return found;
+}
+
+static GObject *
+open_in_arena (Making *making, Store *store, guint64 id, GError **error)
+{
+  ObjectRecord record = making->record;
+
+  if (record.cell == 0 && !read_record (store, id, &record, error))
+    return NULL;
+  return making->kind == KIND_LOCK
+             ? (GObject *) shmobj_lock_new_in_arena (making->arena, record.cell, error)
+             : (GObject *) shmobj_event_new_in_arena (making->arena, record.cell, error);
+}
+
+static GObject *
+open_made (Making *making, Store *store, guint64 id, GError **error)
+{
+  char file[40];
+
+  if (making->object != NULL)
+    return g_steal_pointer (&making->object);
+  if (making->kind == KIND_LOCK || making->kind == KIND_EVENT)
+    return open_in_arena (making, store, id, error);
+
+  file_name (file, id, making->kind);
+  if (making->kind == KIND_QUEUE)
+    return (GObject *) queue_open_in (making->directory_fd, file, error);
+  return (GObject *) shared_memory_new_in (
+      making->directory_fd, file, making->name,
+      SHMOBJ_OPEN_EXISTING | (making->flags & SHMOBJ_OPEN_READ_ONLY), 0, error);
+}
+
+static GObject *
+open_once (Making *making, GCancellable *cancellable, GError **error)
+{
+  Store *store = manager_get_store (making->manager, error);
+  NameOpen how = { .name = making->name,
+                   .kind = making->kind,
+                   .flags = making->flags,
+                   .timeout_us = manager_get_timeout (making->manager),
+                   .cancellable = cancellable,
+                   .create = create_object,
+                   .data = making };
+  GObject *object = NULL;
+
+  if (store != NULL && names_open (store, &how, error))
+    object = open_made (making, store, how.id, error);
+  else if (making->object != NULL) /* made, but its name was not */
+    remove_file (making->directory_fd, how.id, making->kind);
+  g_clear_object (&making->object);
+  return object;
+}
+
+static gboolean
+begin (Making *making, GError **error)
+{
+  if (!manager_enter (making->manager, error))
+    return FALSE;
+  making->directory_fd = manager_get_directory (making->manager)->fd;
+
+  if ((making->flags & SHMOBJ_OPEN_READ_ONLY) != 0 && making->kind != KIND_MEMORY)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                   "A %s cannot be opened for reading only", kind_to_string (making->kind));
+      return FALSE;
+    }
+  if (making->kind == KIND_LOCK || making->kind == KIND_EVENT)
+    {
+      making->arena = manager_get_arena (making->manager, error);
+      return making->arena != NULL;
+    }
+  return TRUE;
+}
+
+/* A name that is removed while we open it is looked up again. */
+static gpointer
+open_object (Making *making, GCancellable *cancellable, GError **error)
+{
+  GError *local_error = NULL;
+  GObject *object = NULL;
+
+  if (g_cancellable_set_error_if_cancelled (cancellable, error) || !begin (making, error))
+    return NULL;
+
+  for (guint i = 0; i < TRIES && object == NULL; i++)
+    {
+      g_clear_error (&local_error);
+      object = open_once (making, cancellable, &local_error);
+      if (object == NULL && (!g_error_matches (local_error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND) ||
+                             (making->flags & SHMOBJ_OPEN_EXISTING) != 0))
+        break;
+    }
+  if (object == NULL)
+    g_propagate_error (error, local_error);
+  else
+    g_clear_error (&local_error);
+  return object;
+}
+
+/**
+ * shmobj_manager_open_queue:
+ * @self: a manager
+ * @name: (nullable): the queue's name; %NULL for a new one without a name
+ * @flags: what to do if there is one, or none
+ * @maxsize: how many messages a new one holds at most; 0 for no limit but @capacity
+ * @capacity: how many bytes a new one holds; 0 for the default
+ * @cancellable: (nullable): a cancellable
+ * @error: return location for an error
+ *
+ * Opens a queue. One that exists has the limits with which it was made, whatever is asked for now.
+ *
+ * Returns: (transfer full): the queue, or %NULL with an error as of
+ *   [method@Shmobj.Manager.open_list], or `G_IO_ERROR_NOT_SUPPORTED` for
+ *   %SHMOBJ_OPEN_READ_ONLY
+ *
+ * Since: 1.0
+ */
+ShmobjQueue *
+shmobj_manager_open_queue (ShmobjManager *self,
+                           const char *name,
+                           ShmobjOpenFlags flags,
+                           guint maxsize,
+                           guint64 capacity,
+                           GCancellable *cancellable,
+                           GError **error)
+{
+  Making making = { .manager = self,
+                    .name = name,
+                    .kind = KIND_QUEUE,
+                    .flags = flags,
+                    .maxsize = maxsize,
+                    .size = capacity };
+
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
+
+  if (name == NULL)
+    return shmobj_queue_new (maxsize, capacity, error);
+  return open_object (&making, cancellable, error);
+}
+
+/**
+ * shmobj_manager_open_lock:
+ * @self: a manager
+ * @name: (nullable): the lock's name; %NULL for a new one without a name
+ * @flags: what to do if there is one, or none
+ * @cancellable: (nullable): a cancellable
+ * @error: return location for an error
+ *
+ * Opens a lock. It is not acquired thereby.
+ *
+ * Returns: (transfer full): the lock, or %NULL with an error as of
+ *   [method@Shmobj.Manager.open_list], or `G_IO_ERROR_NOT_SUPPORTED` for
+ *   %SHMOBJ_OPEN_READ_ONLY
+ *
+ * Since: 1.0
+ */
+ShmobjLock *
+shmobj_manager_open_lock (ShmobjManager *self,
+                          const char *name,
+                          ShmobjOpenFlags flags,
+                          GCancellable *cancellable,
+                          GError **error)
+{
+  Making making = { .manager = self, .name = name, .kind = KIND_LOCK, .flags = flags };
+
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
+
+  return name == NULL ? shmobj_lock_new (error) : open_object (&making, cancellable, error);
+}
+
+/**
+ * shmobj_manager_open_event:
+ * @self: a manager
+ * @name: (nullable): the event's name; %NULL for a new one without a name
+ * @flags: what to do if there is one, or none
+ * @cancellable: (nullable): a cancellable
+ * @error: return location for an error
+ *
+ * Opens an event. A new one is not set.
+ *
+ * Returns: (transfer full): the event, or %NULL with an error as of
+ *   [method@Shmobj.Manager.open_list], or `G_IO_ERROR_NOT_SUPPORTED` for
+ *   %SHMOBJ_OPEN_READ_ONLY
+ *
+ * Since: 1.0
+ */
+ShmobjEvent *
+shmobj_manager_open_event (ShmobjManager *self,
+                           const char *name,
+                           ShmobjOpenFlags flags,
+                           GCancellable *cancellable,
+                           GError **error)
+{
+  Making making = { .manager = self, .name = name, .kind = KIND_EVENT, .flags = flags };
+
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
+
+  return name == NULL ? shmobj_event_new (error) : open_object (&making, cancellable, error);
+}
+
+/**
+ * shmobj_manager_open_memory:
+ * @self: a manager
+ * @name: (nullable): the memory's name; %NULL for a new one without a name
+ * @flags: what to do if there is one, or none
+ * @size: how many bytes a new one has
+ * @cancellable: (nullable): a cancellable
+ * @error: return location for an error
+ *
+ * Opens shared memory. One that exists has the size with which it was made.
+ *
+ * Returns: (transfer full): the memory, or %NULL with an error as of
+ *   [method@Shmobj.Manager.open_list]
+ *
+ * Since: 1.0
+ */
+ShmobjSharedMemory *
+shmobj_manager_open_memory (ShmobjManager *self,
+                            const char *name,
+                            ShmobjOpenFlags flags,
+                            guint64 size,
+                            GCancellable *cancellable,
+                            GError **error)
+{
+  Making making = {
+    .manager = self, .name = name, .kind = KIND_MEMORY, .flags = flags, .size = size
+  };
+
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
+
+  return name == NULL ? shmobj_shared_memory_new (size, error)
+                      : open_object (&making, cancellable, error);
+}
+
+typedef struct
+{
+  const char *name;
+  ObjectKind kind;
+  guint64 id;
+} Removal;
+
+static gboolean
+do_remove (StoreTxn *txn, gpointer data, GError **error)
+{
+  Removal *removal = data;
+
+  if (!names_remove (txn, removal->name, &removal->kind, &removal->id, error))
+    return FALSE;
+  if (removal->kind != KIND_LIST && removal->kind != KIND_DICT)
+    names_drop_object (txn, removal->id); /* those who have it open do not need the record */
+  return TRUE;
+}
+
+gboolean
+manager_remove_name (ShmobjManager *self, const char *name, GError **error)
+{
+  Store *store = manager_get_store (self, error);
+  Removal removal = { .name = name };
+  StoreWrite write = { .func = do_remove,
+                       .data = &removal,
+                       .timeout_us = manager_get_timeout (self) };
+
+  if (store == NULL || !store_write (store, &write, error))
+    return FALSE;
+  remove_file (manager_get_directory (self)->fd, removal.id, removal.kind);
+  return TRUE;
+}
+
+static gboolean
+has_record (StoreTxn *txn, const char *file)
+{
+  ObjectHeader header;
+
+  return names_get_header (txn, g_ascii_strtoull (file, NULL, 10), &header);
+}
+
+/* Files of objects begin with their number. */
+static void
+sweep_files (StoreTxn *txn, int directory_fd)
+{
+  int copy = openat (directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *entries = copy < 0 ? NULL : fdopendir (copy);
+  struct dirent *entry;
+
+  while (entries != NULL && (entry = readdir (entries)) != NULL)
+    if (g_ascii_isdigit (entry->d_name[0]) && !has_record (txn, entry->d_name) && txn->failure == 0)
+      unlinkat (directory_fd, entry->d_name, 0);
+  if (entries != NULL)
+    closedir (entries);
+}
+
+static gboolean
+do_sweep (StoreTxn *txn, gpointer data, GError **error)
+{
+  sweep_files (txn, *(int *) data);
+  return TRUE;
+}
+
+/* Inside the gate: nobody is just making an object. */
+gboolean
+manager_sweep (Store *store, int directory_fd, gint64 timeout_us, GError **error)
+{
+  StoreWrite write = { .func = do_sweep, .data = &directory_fd, .timeout_us = timeout_us };
+
+  return names_drop_nameless (store, timeout_us, error) && store_write (store, &write, error);
+}
