@@ -215,6 +215,46 @@ do_set (StoreTxn *txn, gpointer data, GError **error)
   return TRUE;
 }
 
+static gboolean
+do_set_default (StoreTxn *txn, gpointer data, GError **error)
+{
+  Call *call = data;
+  StoreBytes stored;
+  Dict dict;
+
+  shmobj_frame_clear (call->out);
+  if (!dict_open (&dict, txn, call->id, error))
+    return FALSE;
+  call->found = dict_find (&dict, call->key, &stored);
+  if (call->found)
+    return held_load_frame (&stored, call->out, error);
+  dict_set (&dict, call->key, call->value);
+  dict_save (&dict);
+  return TRUE;
+}
+
+int
+shmobj_dict_set_default_frame (ShmobjDict *self,
+                               const ShmobjFrame *key,
+                               const ShmobjFrame *value,
+                               ShmobjFrame *out,
+                               GError **error)
+{
+  Normal normal;
+  Call call = { .key = &normal, .value = value, .out = out };
+  gboolean done;
+
+  *out = (ShmobjFrame){ 0 };
+  if (!held_check_frame (value, error) || !normal_init_key (&normal, key, error))
+    return -1;
+  done = held_check_frame (&normal.frame, error) &&
+         write_dict (self, do_set_default, &call, value->size + 2 * key->size + 128, error);
+  if (!done)
+    shmobj_frame_clear (out);
+  normal_clear (&normal);
+  return done ? call.found : -1;
+}
+
 gboolean
 shmobj_dict_set_frame (ShmobjDict *self,
                        const ShmobjFrame *key,

@@ -10,6 +10,7 @@
 
 #include "manager/list-held.h"
 
+#include "base/shmobj-error.h"
 #include "manager/list-rows.h"
 #include "manager/normal.h"
 
@@ -17,6 +18,7 @@ typedef struct
 {
   guint64 id;
   gint64 start, end;
+  guint64 revision; /* that the list must still have */
   const ShmobjFrame *frames;
   gsize n_frames;
   const Normal *normal; /* what is looked for */
@@ -276,6 +278,19 @@ do_extend (StoreTxn *txn, gpointer data, GError **error)
   return TRUE;
 }
 
+/* @bytes: grows by what they need in the store. */
+static gboolean
+check_frames (const ShmobjFrame *frames, gsize n_frames, gsize *bytes, GError **error)
+{
+  for (gsize i = 0; i < n_frames; i++)
+    {
+      if (!held_check_frame (&frames[i], error))
+        return FALSE;
+      *bytes += frames[i].size + frames[i].type_length + 16;
+    }
+  return TRUE;
+}
+
 gboolean
 shmobj_list_extend_frames (ShmobjList *self,
                            const ShmobjFrame *frames,
@@ -285,19 +300,47 @@ shmobj_list_extend_frames (ShmobjList *self,
   Call call = { .frames = frames, .n_frames = n_frames };
   gsize bytes = 1;
 
-  for (gsize i = 0; i < n_frames; i++)
-    {
-      if (!held_check_frame (&frames[i], error))
-        return FALSE;
-      bytes += frames[i].size + frames[i].type_length + 16;
-    }
-  return write_list (self, do_extend, &call, bytes, error);
+  return check_frames (frames, n_frames, &bytes, error) &&
+         write_list (self, do_extend, &call, bytes, error);
 }
 
 gboolean
 shmobj_list_append_frame (ShmobjList *self, const ShmobjFrame *frame, GError **error)
 {
   return shmobj_list_extend_frames (self, frame, 1, error);
+}
+
+static gboolean
+do_replace (StoreTxn *txn, gpointer data, GError **error)
+{
+  Call *call = data;
+  List list;
+
+  if (!list_edit (&list, txn, call->id, error))
+    return FALSE;
+  if (list.record.object.revision != call->revision)
+    {
+      g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_BUSY,
+                   "The list is at revision %" G_GUINT64_FORMAT ", no longer at %" G_GUINT64_FORMAT,
+                   list.record.object.revision, call->revision);
+      return FALSE;
+    }
+  list_clear (&list);
+  for (gsize i = 0; i < call->n_frames && txn->failure == 0; i++)
+    list_append (&list, &call->frames[i]);
+  list_save (&list);
+  return TRUE;
+}
+
+gboolean
+shmobj_list_replace_frames (
+    ShmobjList *self, guint64 revision, const ShmobjFrame *frames, gsize n_frames, GError **error)
+{
+  Call call = { .revision = revision, .frames = frames, .n_frames = n_frames };
+  gsize bytes = 1;
+
+  return check_frames (frames, n_frames, &bytes, error) &&
+         write_list (self, do_replace, &call, bytes, error);
 }
 
 static gboolean

@@ -40,6 +40,11 @@ gboolean shmobj_list_pop_frame (ShmobjList *self, gint64 index, ShmobjFrame *out
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_list_get_range_frames (
     ShmobjList *self, gint64 start, gint64 end, ShmobjFrame **out, gsize *n_out, GError **error);
+/* Makes these the only items, if the list is still at @revision; else SHMOBJ_ERROR_BUSY. What a
+ * language computes from all items (sorting) is tried until nobody came in between. */
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_list_replace_frames (
+    ShmobjList *self, guint64 revision, const ShmobjFrame *frames, gsize n_frames, GError **error);
 /* -1 and NOT_FOUND */
 SHMOBJ_AVAILABLE_IN_1_0
 gint64 shmobj_list_index_frame (ShmobjList *self, const ShmobjFrame *value, GError **error);
@@ -63,6 +68,13 @@ gboolean shmobj_dict_set_frame (ShmobjDict *self,
                                 const ShmobjFrame *key,
                                 const ShmobjFrame *value,
                                 GError **error);
+/* 1: there was a value, it is in @out. 0: there was none, @value was set. -1: error. */
+SHMOBJ_AVAILABLE_IN_1_0
+int shmobj_dict_set_default_frame (ShmobjDict *self,
+                                   const ShmobjFrame *key,
+                                   const ShmobjFrame *value,
+                                   ShmobjFrame *out,
+                                   GError **error);
 /* Keys and values in turn: @n_pairs of them, all or none. */
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_dict_update_frames (ShmobjDict *self,

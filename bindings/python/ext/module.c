@@ -61,10 +61,9 @@ module_add_methods (PyObject *module, PyObject *arguments)
     const char *name;
     PyMethodDef *methods;
   } tables[] = {
-    { "Queue", queue_methods },
-    { "Connection", connection_methods },
-    { "Lock", lock_methods },
-    { "Event", event_methods },
+    { "Queue", queue_methods }, { "Connection", connection_methods },
+    { "Lock", lock_methods },   { "Event", event_methods },
+    { "List", list_methods },   { "Dict", dict_methods },
   };
   PyObject *class;
   const char *name;

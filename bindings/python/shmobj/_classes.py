@@ -5,14 +5,15 @@ translated (shmobj._wrap), then come the protocols of Python, then what makes th
 import gi
 from gi.repository import Gio, GLib, GObject
 
-from . import _connection, _errors, _locks, _memory, _queue, _sharing, _wrap
+from . import _connection, _containers, _errors, _locks, _manager, _memory, _queue, _sharing, _wrap
 
 
 def _add(cls, methods):
     """Puts what a plain class defines into an introspected one."""
-    for name, member in vars(methods).items():
-        if name not in ("__module__", "__dict__", "__weakref__", "__doc__", "cls"):
-            setattr(cls, name, member)
+    for base in reversed(methods.__mro__[:-1]):
+        for name, member in vars(base).items():
+            if name not in ("__module__", "__dict__", "__weakref__", "__doc__"):
+                setattr(cls, name, member)
 
 
 def _introspected(module):
@@ -53,6 +54,10 @@ def adapt(module, extension):
     give(module.Queue, _queue.Methods, _queue.plain_methods)
     give(module.Connection, _connection.Methods, _connection.plain_methods)
     give(module.Lock, _locks.LockMethods, _locks.plain_lock_methods)
+    _containers.LIST, _containers.DICT = module.List, module.Dict
+    give(module.List, _containers.ListMethods, _containers.plain_list_methods)
+    give(module.Dict, _containers.DictMethods, _containers.plain_dict_methods)
+    _add(module.Manager, _manager.methods(module))
     give(module.Event, _locks.EventMethods, _locks.plain_event_methods)
 
     memory = module.SharedMemory

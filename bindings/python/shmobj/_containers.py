@@ -6,61 +6,99 @@ and like iterating over a list goes on with what is there by then."""
 
 import operator
 
+from gi.repository import GLib
+
 from . import _errors, _values
 
 CHUNK = 256
+END = 2**63 - 1
+
+LIST = DICT = ()  # the classes, when they have been adapted
 
 
 def _plain(other):
-    """What a container is compared by, or NotImplemented for what is none."""
+    """What a container is compared and combined with, or NotImplemented for what is none."""
     if isinstance(other, (list, dict)):
         return other
-    copy = getattr(other, "copy", None)
-    return copy() if copy and isinstance(other, (ListMethods.cls, DictMethods.cls)) else NotImplemented
+    return other.copy() if isinstance(other, (LIST, DICT)) else NotImplemented
 
 
-class ListMethods:
-    cls = ()
+class _Common:
     allow_pickle = False
     __hash__ = None
 
-    def __len__(self):
-        return self.get_length()
-
     def __bool__(self):
-        return self.get_length() > 0
+        return len(self) > 0
 
-    def __getitem__(self, index):
-        if isinstance(index, slice):
-            return self._slice(index)
-        return self.get(operator.index(index))
+    def __eq__(self, other):
+        other = _plain(other)
+        return other if other is NotImplemented else self.copy() == other
 
-    def _slice(self, index):
-        if index.step in (None, 1) and (index.start or 0) >= 0 and (index.stop is None or index.stop >= 0):
-            stop = 2**63 - 1 if index.stop is None else index.stop
-            return self.get_range(index.start or 0, stop)
+    def __ne__(self, other):
+        equal = self.__eq__(other)
+        return equal if equal is NotImplemented else not equal
+
+    def __str__(self):
+        return repr(self.copy())
+
+    def __repr__(self):
+        return f"Shmobj.{type(self).__name__}({self.copy()!r})"
+
+
+def _bounds(index):
+    """Start and end of a slice without a step; as in Python they may count from the end."""
+    start = 0 if index.start is None else _index(index.start)
+    return start, END if index.stop is None else _index(index.stop)
+
+
+def _index(position):
+    position = operator.index(position)
+    if not -(2**63) <= position < 2**63:
+        raise IndexError("cannot fit 'int' into an index-sized integer")
+    return position
+
+
+class ListMethods(_Common):
+    def _get_slice(self, index):
+        if index.step in (None, 1):
+            return self.get_range(*_bounds(index))
         return self.copy()[index]
 
-    def __setitem__(self, index, value):
-        if isinstance(index, slice):
-            start, stop, step = index.indices(len(self))
-            if step != 1:
-                raise TypeError("only slices without a step can be assigned to")
-            self.splice(start, max(0, stop - start), list(value))
-        else:
-            self.set(operator.index(index), value)
+    def _change(self, work):
+        """What work does to a plain list of all items, as one step: done anew when somebody else came
+        in between."""
+        while True:
+            revision, items = self.get_revision(), self.copy()
+            work(items)
+            if self._replace(revision, items):
+                return
+
+    def _set_slice(self, index, values):
+        values = list(values)
+        self._change(lambda items: items.__setitem__(index, values))
 
     def __delitem__(self, index):
         if not isinstance(index, slice):
             self.pop(operator.index(index))
-            return
-        start, stop, step = index.indices(len(self))
-        if step != 1:
-            raise TypeError("only slices without a step can be deleted")
-        self.delete_range(start, max(start, stop))
+        elif index.step in (None, 1):
+            self.delete_range(*_bounds(index))
+        else:
+            self._change(lambda items: items.__delitem__(index))
 
-    def __contains__(self, value):
-        return self.contains(value)
+    def sort(self, *, key=None, reverse=False):
+        """Sorts the items. The key function may be called again for all of them."""
+        self._change(lambda items: items.sort(key=key, reverse=reverse))
+
+    def reverse(self):
+        """Turns the order of the items round."""
+        self._change(list.reverse)
+
+    def __imul__(self, times):
+        self._change(lambda items: items.__imul__(times))
+        return self
+
+    def _index_between(self, arguments):
+        return self.copy().index(*arguments)
 
     def __iter__(self):
         start = 0
@@ -74,13 +112,9 @@ class ListMethods:
     def __reversed__(self):
         return reversed(self.copy())
 
-    def remove(self, value):
-        """Removes the first item that equals the value; ValueError when there is none."""
-        self.remove_value(value)
-
     def copy(self):
         """A plain list of what is in it now."""
-        return self.get_range(0, 2**63 - 1)
+        return self.get_range(0, END)
 
     def __iadd__(self, values):
         self.extend(values)
@@ -98,35 +132,8 @@ class ListMethods:
 
     __rmul__ = __mul__
 
-    def __eq__(self, other):
-        other = _plain(other)
-        return other if other is NotImplemented else self.copy() == other
 
-    def __ne__(self, other):
-        equal = self.__eq__(other)
-        return equal if equal is NotImplemented else not equal
-
-    def __str__(self):
-        return repr(self.copy())
-
-    def __repr__(self):
-        return f"Shmobj.List({self.copy()!r})"
-
-
-class DictMethods:
-    cls = ()
-    allow_pickle = False
-    __hash__ = None
-
-    def __len__(self):
-        return self.get_length()
-
-    def __bool__(self):
-        return self.get_length() > 0
-
-    def __contains__(self, key):
-        return self.contains(key)
-
+class DictMethods(_Common):
     def __iter__(self):
         return iter(self.keys())
 
@@ -141,13 +148,21 @@ class DictMethods:
         """A plain dict of what is in it now."""
         return dict(self.items())
 
-    def __eq__(self, other):
-        other = _plain(other)
-        return other if other is NotImplemented else self.copy() == other
+    def popitem(self):
+        """Takes out the key that was set last, and returns it with its value."""
+        while True:
+            keys = self.keys()
+            if not keys:
+                raise KeyError("popitem(): dictionary is empty")
+            try:
+                return keys[-1], self.pop(keys[-1])
+            except KeyError:
+                continue  # somebody else took it
 
-    def __ne__(self, other):
-        equal = self.__eq__(other)
-        return equal if equal is NotImplemented else not equal
+    def update(self, *args, **kwargs):
+        """Sets what dict(*args, **kwargs) has, all of it in one step."""
+        other = args[0] if len(args) == 1 and isinstance(args[0], DICT) else None
+        self._update((dict(other.items(), **kwargs) if other is not None else dict(*args, **kwargs)).items())
 
     def __or__(self, other):
         other = _plain(other)
@@ -160,8 +175,116 @@ class DictMethods:
         self.update(other)
         return self
 
-    def __str__(self):
-        return repr(self.copy())
 
-    def __repr__(self):
-        return f"Shmobj.Dict({self.copy()!r})"
+def _translating(call, exception):
+    """The call, with NotFound as the exception that Python's own type has for it."""
+
+    def method(*args):
+        try:
+            return call(*args)
+        except _errors.NotFound as error:
+            message = str(error)
+        raise exception(message)
+
+    return method
+
+
+def plain_list_methods(cls):
+    """What the extension does for lists, without it."""
+    get, set_, pop = (_translating(method, _errors.NoSuchItem) for method in (cls.get, cls.set, cls.pop))
+    index, remove = (_translating(method, _errors.NoSuchValue) for method in (cls.index, cls.remove_value))
+    extend, get_length = cls.extend, cls.get_length
+
+    class Plain:
+        def __len__(self):
+            return get_length(self)
+
+        def __getitem__(self, position):
+            return self._get_slice(position) if isinstance(position, slice) else self.get(position)
+
+        def __setitem__(self, position, value):
+            self.set(position, value)
+
+        def __contains__(self, value):
+            return self.contains(value)
+
+        def get(self, position):
+            return get(self, _index(position))
+
+        def set(self, position, value):
+            set_(self, _index(position), value)
+
+        def pop(self, position=-1):
+            return pop(self, _index(position))
+
+        def index(self, value, *between):
+            return self._index_between((value, *between)) if between else index(self, value)
+
+        def remove(self, value):
+            remove(self, value)
+
+        remove_value = remove
+
+        def extend(self, values):
+            extend(self, list(values))
+
+        def _replace(self, revision, items):
+            raise _errors.NotSupported("Changing all items in one step needs the extension _shmobj")
+
+    return Plain
+
+
+def _pair(key, value):
+    variants = (_values.to_variant(_values.key_of(key)), _values.to_variant(value))
+    return GLib.Variant.new_tuple(*[GLib.Variant.new_variant(variant) for variant in variants])
+
+
+def plain_dict_methods(cls):
+    """What the extension does for dicts, without it."""
+    lookup, set_, contains, pop = cls.lookup, cls.set, cls.contains, cls.pop
+    update, get_length = cls.update, cls.get_length
+    nothing = object()
+
+    class Plain:
+        def __len__(self):
+            return get_length(self)
+
+        def __getitem__(self, key):
+            # a value that is nothing is not a missing one: lookup says None to both
+            value = lookup(self, _values.key_of(key))
+            if value is None and not contains(self, _values.key_of(key)):
+                raise KeyError(key)
+            return value
+
+        def get(self, key, default=None):
+            value = lookup(self, _values.key_of(key))
+            return default if value is None and not contains(self, _values.key_of(key)) else value
+
+        def __contains__(self, key):
+            return contains(self, _values.key_of(key))
+
+        contains = __contains__
+
+        def set(self, key, value):
+            set_(self, _values.key_of(key), value)
+
+        __setitem__ = set
+
+        def pop(self, key, default=nothing):
+            try:
+                return pop(self, _values.key_of(key))
+            except _errors.NotFound:
+                if default is not nothing:
+                    return default
+            raise KeyError(key)
+
+        def __delitem__(self, key):
+            self.pop(key)
+
+        def setdefault(self, key, default=None):
+            raise _errors.NotSupported("setdefault needs the extension _shmobj")
+
+        def _update(self, pairs):
+            update(self, GLib.Variant.new_array(GLib.VariantType("(vv)"), [_pair(*pair) for pair in pairs]))
+
+    return Plain

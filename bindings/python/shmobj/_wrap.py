@@ -6,7 +6,8 @@ Every class of the library passes through here once, when the override is loaded
  - a GError becomes an exception of shmobj._errors,
  - an argument `timeout_us` becomes `timeout` in seconds (None: for ever), and it and what follows it
    may be left out,
- - a GVariant argument takes any Python value, a GVariant result arrives as one.
+ - a GVariant argument takes any Python value, a GVariant result arrives as one,
+ - what only says that it did not fail says nothing.
 
 What is called often is then replaced by the extension's own methods.
 """
@@ -21,6 +22,9 @@ from . import _errors, _values
 
 # Handles are GVariants by nature.
 RAW = {"to_handle", "new_from_handle"}
+
+# Other booleans of calls that can fail only say that they did not, which Python says by not raising.
+QUESTIONS = {"contains", "poll"}
 
 
 def microseconds(timeout):
@@ -101,6 +105,8 @@ def _converters(info):
 
 def _result(info):
     result = info.get_return_type()
+    if info.can_throw_gerror() and result.get_tag_as_string() == "gboolean" and info.get_name() not in QUESTIONS:
+        return lambda value: None
     if _is_variant(result):
         return lambda value: None if value is None else _values.from_variant(value)
     if _is_variant_array(result):

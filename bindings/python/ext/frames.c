@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Many frames at a time, for calls that take or give several values in one piece. */
+
+#include "frames.h"
+
+void
+frames_init (Frames *self)
+{
+  buffer_init (&self->bytes, self->small, sizeof self->small);
+  self->frames = g_array_new (FALSE, FALSE, sizeof (ShmobjFrame));
+}
+
+void
+frames_clear (Frames *self)
+{
+  buffer_clear (&self->bytes);
+  g_array_unref (self->frames);
+}
+
+static gboolean
+add (Frames *self, const ShmobjFrame *frame)
+{
+  ShmobjFrame kept = *frame;
+
+  kept.data = GSIZE_TO_POINTER (self->bytes.size);
+  if (!buffer_append (&self->bytes, frame->data, frame->size))
+    return FALSE;
+  kept.type = GSIZE_TO_POINTER (self->bytes.size);
+  if (!buffer_append (&self->bytes, frame->type, frame->type_length) ||
+      !buffer_align (&self->bytes, 8))
+    return FALSE;
+
+  g_array_append_val (self->frames, kept);
+  return TRUE;
+}
+
+static gboolean
+add_encoded (Frames *self, gboolean done, Encoded *encoded)
+{
+  if (done && !add (self, &encoded->frame))
+    {
+      PyErr_NoMemory ();
+      done = FALSE;
+    }
+  encoded_clear (encoded);
+  return done;
+}
+
+gboolean
+frames_add (Frames *self, PyObject *value, gboolean allow_pickle)
+{
+  Encoded encoded;
+
+  return add_encoded (self, codec_encode (value, allow_pickle, &encoded), &encoded);
+}
+
+gboolean
+frames_add_key (Frames *self, PyObject *key)
+{
+  Encoded encoded;
+
+  return add_encoded (self, codec_encode_key (key, &encoded), &encoded);
+}
+
+gboolean
+frames_add_all (Frames *self, PyObject *values, gboolean allow_pickle)
+{
+  PyObject *iterator = PyObject_GetIter (values);
+  PyObject *value;
+
+  if (iterator == NULL)
+    return FALSE;
+
+  while ((value = PyIter_Next (iterator)) != NULL)
+    {
+      gboolean added = frames_add (self, value, allow_pickle);
+
+      Py_DECREF (value);
+      if (!added)
+        break;
+    }
+  Py_DECREF (iterator);
+  return !PyErr_Occurred ();
+}
+
+const ShmobjFrame *
+frames_get (Frames *self, gsize *n)
+{
+  *n = self->frames->len;
+  for (gsize i = 0; i < *n; i++)
+    {
+      ShmobjFrame *frame = &g_array_index (self->frames, ShmobjFrame, i);
+
+      frame->data = self->bytes.data + GPOINTER_TO_SIZE (frame->data);
+      frame->type = (const char *) self->bytes.data + GPOINTER_TO_SIZE (frame->type);
+    }
+  return (const ShmobjFrame *) (void *) self->frames->data;
+}
+
+static void
+free_frames (ShmobjFrame *frames, gsize n)
+{
+  for (gsize i = 0; i < n; i++)
+    shmobj_frame_clear (&frames[i]);
+  g_free (frames);
+}
+
+PyObject *
+frames_to_list (ShmobjFrame *frames, gsize n, gboolean allow_pickle)
+{
+  PyObject *list = PyList_New (n);
+
+  for (gsize i = 0; list != NULL && i < n; i++)
+    {
+      PyObject *value = codec_decode (&frames[i], allow_pickle);
+
+      if (value == NULL || PyList_SetItem (list, i, value) < 0)
+        Py_CLEAR (list);
+    }
+
+  free_frames (frames, n);
+  return list;
+}
+
+PyObject *
+frames_to_pairs (ShmobjFrame *frames, gsize n, gboolean allow_pickle)
+{
+  PyObject *list = PyList_New (n / 2);
+
+  for (gsize i = 0; list != NULL && i < n / 2; i++)
+    {
+      PyObject *key = codec_decode (&frames[2 * i], allow_pickle);
+      PyObject *value = key ? codec_decode (&frames[2 * i + 1], allow_pickle) : NULL;
+      PyObject *pair = value ? PyTuple_Pack (2, key, value) : NULL;
+
+      Py_XDECREF (key);
+      Py_XDECREF (value);
+      if (pair == NULL || PyList_SetItem (list, i, pair) < 0)
+        Py_CLEAR (list);
+    }
+
+  free_frames (frames, n);
+  return list;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "codec.h"
+
+/* Many frames at a time. */
+
+typedef struct
+{
+  Buffer bytes; /* what all frames are made of */
+  guint8 small[8];
+  GArray *frames; /* of ShmobjFrame; until frames_get(), data and type are offsets in bytes */
+} Frames;
+
+void frames_init (Frames *self);
+void frames_clear (Frames *self);
+/* FALSE with an exception. */
+gboolean frames_add (Frames *self, PyObject *value, gboolean allow_pickle);
+gboolean frames_add_key (Frames *self, PyObject *key);
+/* Adds every value of an iterable. */
+gboolean frames_add_all (Frames *self, PyObject *values, gboolean allow_pickle);
+/* The frames, good until something is added. */
+const ShmobjFrame *frames_get (Frames *self, gsize *n);
+
+/* A list of what @frames say. Frees them and their bytes, also on failure. */
+PyObject *frames_to_list (ShmobjFrame *frames, gsize n, gboolean allow_pickle);
+/* A list of tuples; the frames are keys and values in turn, @n of both together. */
+PyObject *frames_to_pairs (ShmobjFrame *frames, gsize n, gboolean allow_pickle);

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Shmobj.Manager with short spellings: m.list("todo") for m.open_list("todo", flags, cancellable)."""
+
+
+def methods(module):
+    default = module.OpenFlags.DEFAULT
+
+    class Methods:
+        def list(self, name=None, flags=default):
+            """The list of that name, made if there is none; without a name a new one."""
+            return self.open_list(name, flags, None)
+
+        def dict(self, name=None, flags=default):
+            """The dict of that name, made if there is none; without a name a new one."""
+            return self.open_dict(name, flags, None)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            """Nothing to end: a manager is open for as long as somebody has it, or what it made."""
+
+        def __contains__(self, name):
+            return self.lookup(name) is not None
+
+        def __repr__(self):
+            return f"<Shmobj.Manager {self.get_address() or self.get_path()!r}>"
+
+    return Methods

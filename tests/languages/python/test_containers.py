@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""List, Dict and Manager from Python: as list and dict are used, and as multiprocessing's managers are."""
+
+import os
+import random
+import unittest
+
+import gi
+
+gi.require_version("Shmobj", "1")
+from gi.repository import Shmobj
+
+from shmobj import multiprocessing as mp
+
+EXTENSION = not os.environ.get("SHMOBJ_PYTHON_NO_EXT")
+LONG = 60
+
+
+class List(unittest.TestCase):
+    def setUp(self):
+        self.manager = mp.Manager()
+        self.addCleanup(self.manager.shutdown)
+
+    def list(self, *items):
+        return self.manager.list(items)
+
+    def test_content_is_the_first_argument(self):
+        self.assertEqual(self.manager.list("abc"), ["a", "b", "c"])
+        self.assertEqual(self.manager.list(), [])
+        self.assertEqual(len(self.manager.list([0] * 1000)), 1000)
+
+    def test_reading(self):
+        shared = self.list(*range(10))
+        self.assertEqual((shared[0], shared[-1], len(shared), bool(shared)), (0, 9, 10, True))
+        self.assertIn(3, shared)
+        self.assertNotIn(10, shared)
+        self.assertEqual((shared.index(4), shared.count(4), shared.count(99)), (4, 1, 0))
+        self.assertEqual(list(shared), list(range(10)))
+        self.assertEqual(list(reversed(shared)), list(range(9, -1, -1)))
+        for index in (10, -11):
+            with self.assertRaises(IndexError):
+                shared[index]
+        with self.assertRaises(TypeError):
+            shared["0"]
+        with self.assertRaises(ValueError):
+            shared.index(99)
+
+    def test_slices_are_those_of_list(self):
+        shared, plain = self.list(*range(10)), list(range(10))
+        bounds = (None, 0, 1, 5, 9, 10, 11, -1, -5, -10, -11)
+        for start in bounds:
+            for stop in bounds:
+                for step in (None, 1, 2, -1):
+                    self.assertEqual(shared[start:stop:step], plain[start:stop:step], (start, stop, step))
+
+    def test_printing(self):
+        shared = self.list(1, "a", None)
+        self.assertEqual(str(shared), "[1, 'a', None]")
+        self.assertEqual(f"The final list is : {shared}", "The final list is : [1, 'a', None]")
+
+    def test_changing(self):
+        shared = self.list(1, 2, 3)
+        shared.append(4)
+        shared.extend([5, 6])
+        shared += (7,)
+        shared[0] = "one"
+        shared.insert(1, 1.5)
+        shared.insert(-1, 6.5)
+        self.assertEqual(shared, ["one", 1.5, 2, 3, 4, 5, 6, 6.5, 7])
+        self.assertEqual((shared.pop(), shared.pop(0), shared.pop(-1)), (7, "one", 6.5))
+        shared.remove(3)
+        del shared[0], shared[-1]
+        self.assertEqual(shared, [2, 4, 5])
+        del shared[1:]
+        self.assertEqual(shared, [2])
+        with self.assertRaises(ValueError):
+            shared.remove(99)
+        shared.clear()
+        with self.assertRaises(IndexError):
+            shared.pop()
+        with self.assertRaises(IndexError):
+            del shared[0]
+        with self.assertRaises(IndexError):
+            shared[0] = 1
+        self.assertEqual(shared.copy(), [])
+
+    @unittest.skipUnless(EXTENSION, "needs the extension")
+    def test_changing_all_of_it(self):
+        shared, plain = self.list(*range(10)), list(range(10))
+        for work in (
+            lambda s: s.__setitem__(slice(2, 4), "abcd"),
+            lambda s: s.__setitem__(slice(5, 5), [1, 2]),
+            lambda s: s.__setitem__(slice(None, None, 2), [0] * 7),
+            lambda s: s.__delitem__(slice(None, None, 3)),
+            lambda s: s.sort(key=str, reverse=True),
+            lambda s: s.reverse(),
+            lambda s: s.__imul__(2),
+            lambda s: s.__delitem__(slice(-3, None)),
+        ):
+            work(shared)
+            work(plain)
+            self.assertEqual(shared, plain)
+        with self.assertRaises(ValueError):
+            shared[::2] = [1]
+        with self.assertRaises(TypeError):
+            shared.sort()
+        self.assertEqual(shared, plain)
+
+    @unittest.skipUnless(EXTENSION, "needs the extension")
+    def test_sorting_while_others_append_loses_nothing(self):
+        shared = self.list()
+        children = [mp.Process(target=append_range, args=(shared, start, start + 300)) for start in (0, 300)]
+        for child in children:
+            child.start()
+        while any(child.is_alive() for child in children):
+            shared.sort(reverse=True)
+        for child in children:
+            child.join()
+        shared.sort()
+        self.assertEqual(shared, list(range(600)))
+
+    def test_combining(self):
+        shared = self.list(1, 2)
+        self.assertEqual((shared + [3], [0] + shared, shared * 2), ([1, 2, 3], [0, 1, 2], [1, 2, 1, 2]))
+        self.assertEqual(shared + shared, [1, 2, 1, 2])
+        self.assertTrue(shared == self.list(1, 2) and shared != [1] and shared != 1)
+
+    def test_random_work_is_what_a_list_does(self):
+        seed = int(os.environ.get("SHMOBJ_TEST_SEED", random.SystemRandom().randrange(2**32)))
+        print(f"# SHMOBJ_TEST_SEED={seed}")
+        rng = random.Random(seed)
+        shared, plain = self.list(), []
+
+        def both(work):
+            outcomes = []
+            for side in (shared, plain):
+                try:
+                    outcomes.append(work(side))
+                except (IndexError, ValueError) as error:
+                    outcomes.append(IndexError if isinstance(error, IndexError) else ValueError)
+            self.assertEqual(*outcomes)
+
+        for _ in range(1500):
+            i, j, value = rng.randrange(-30, 30), rng.randrange(-30, 30), rng.choice([1, 2, "a", None, (1,), 2.5])
+            both(
+                rng.choice(
+                    (
+                        lambda s: s.append(value),
+                        lambda s: s.extend([value, i]),
+                        lambda s: s.insert(i, value),
+                        lambda s: s.pop(i),
+                        lambda s: s[i],
+                        lambda s: s[i:j],
+                        lambda s: s.__setitem__(i, value),
+                        lambda s: s.__delitem__(i),
+                        lambda s: s.remove(value),
+                        lambda s: s.index(value),
+                        lambda s: s.count(value),
+                        len,
+                    )
+                )
+            )
+        self.assertEqual(shared, plain)
+
+    @unittest.skipUnless(EXTENSION, "pickles need the extension")
+    def test_what_only_python_knows(self):
+        shared = self.list({1, 2}, 3)
+        self.assertEqual(shared[0], {1, 2})
+        shared.append(frozenset("a"))
+        self.assertEqual(shared.pop(), frozenset("a"))
+        self.assertEqual(list(shared), [{1, 2}, 3])
+
+
+class Dict(unittest.TestCase):
+    def setUp(self):
+        self.manager = mp.Manager()
+        self.addCleanup(self.manager.shutdown)
+
+    def test_content_is_what_dict_takes(self):
+        self.assertEqual(self.manager.dict(), {})
+        self.assertEqual(self.manager.dict({"a": 1}, name=2), {"a": 1, "name": 2})
+        self.assertEqual(self.manager.dict([(1, 2), (3, 4)]), {1: 2, 3: 4})
+
+    def test_reading(self):
+        shared = self.manager.dict({"a": 1, "b": [2]})
+        self.assertEqual((shared["a"], shared["b"], len(shared), bool(shared)), (1, [2], 2, True))
+        self.assertTrue("a" in shared and "c" not in shared)
+        with self.assertRaises(KeyError) as caught:
+            shared["c"]
+        self.assertEqual(caught.exception.args, ("c",))
+        self.assertEqual((shared.get("a"), shared.get("c"), shared.get("c", 5)), (1, None, 5))
+        self.assertEqual((shared.keys(), shared.values(), shared.items()), (["a", "b"], [1, [2]], [("a", 1), ("b", [2])]))
+        self.assertEqual(list(shared), ["a", "b"])
+        self.assertEqual(str(shared), "{'a': 1, 'b': [2]}")
+
+    def test_changing(self):
+        shared = self.manager.dict()
+        shared["a"] = 1
+        shared.update({"b": 2, "c": 3})
+        shared.update([("d", 4)], e=5)
+        shared |= {"f": 6}
+        self.assertEqual(shared, {"a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6})
+        self.assertEqual((shared.pop("a"), shared.pop("a", None)), (1, None))
+        with self.assertRaises(KeyError):
+            shared.pop("a")
+        del shared["b"]
+        with self.assertRaises(KeyError):
+            del shared["b"]
+        if EXTENSION:
+            self.assertEqual((shared.setdefault("c", 9), shared.setdefault("z", 9)), (3, 9))
+        else:
+            shared["z"] = 9
+        self.assertEqual(shared.keys(), ["c", "d", "e", "f", "z"])
+        self.assertEqual(shared.popitem(), ("z", 9))
+        shared.clear()
+        self.assertEqual((len(shared), shared.copy()), (0, {}))
+        with self.assertRaises(KeyError):
+            shared.popitem()
+
+    def test_keys_are_equal_as_in_a_dict(self):
+        shared = self.manager.dict()
+        for key in (1, 1.0, True):
+            shared[key] = repr(key)
+        self.assertEqual((len(shared), shared[1], shared.keys()), (1, "True", [1]))
+        for key in ("text", -5, 2**63, 2.5, b"bytes", ("eu", 3), (1, ("a", b"b"))):
+            shared[key] = [key]
+            self.assertEqual(shared[key], [key])
+            self.assertIn(key, shared.keys())
+        self.assertEqual(shared[("eu", 3.0)], [("eu", 3)])
+        for key in ([1], {}, {1}, None):
+            with self.assertRaises(TypeError):
+                shared[key] = 1
+
+    def test_nested_values(self):
+        shared = self.manager.dict()
+        shared[("eu", 3)] = {"n": 1, "list": [1, (2, None)]}
+        self.assertEqual(shared[("eu", 3)], {"n": 1, "list": [1, (2, None)]})
+
+
+def append_range(shared, start, stop):
+    for number in range(start, stop):
+        shared.append(number)
+
+
+def set_range(shared, start, stop):
+    for number in range(start, stop):
+        shared[number] = str(number)
+
+
+class Manager(unittest.TestCase):
+    def test_children_of_each_kind(self):
+        for method in mp.get_all_start_methods():
+            with self.subTest(method):
+                context = mp.get_context(method)
+                with context.Manager() as manager:
+                    numbers, names = manager.list(), manager.dict()
+                    work = [(append_range, numbers), (set_range, names)]
+                    children = [
+                        context.Process(target=target, args=(shared, start, start + 100))
+                        for start in (0, 100)
+                        for target, shared in work
+                    ]
+                    for child in children:
+                        child.start()
+                    for child in children:
+                        child.join()
+                        self.assertEqual(child.exitcode, 0)
+                    self.assertEqual(sorted(numbers), list(range(200)))
+                    self.assertEqual(names.copy(), {number: str(number) for number in range(200)})
+
+    def test_what_a_manager_made_outlives_it(self):
+        manager = mp.Manager()
+        shared = manager.list([1])
+        manager.shutdown()
+        shared.append(2)
+        self.assertEqual(shared, [1, 2])
+        with self.assertRaises(Shmobj.Closed):
+            manager.list()
+
+    def test_it_makes_the_others_too(self):
+        with mp.Manager() as manager:
+            queue, lock, event = manager.Queue(1), manager.Lock(), manager.Event()
+            queue.put(1)
+            self.assertTrue(queue.full())
+            with lock:
+                event.set()
+            self.assertTrue(event.is_set())
+
+    def test_names(self):
+        manager = Shmobj.Manager()
+        todo = manager.list("todo")
+        todo.append("write")
+        self.assertEqual(manager.list("todo"), ["write"])
+        self.assertEqual((manager.lookup("todo"), manager.lookup("nothing")), ("list", None))
+        with self.assertRaises(Shmobj.WrongKind):
+            manager.dict("todo")
+        with self.assertRaises(FileNotFoundError):
+            manager.list("other", flags=Shmobj.OpenFlags.EXISTING)
+        with self.assertRaises(FileExistsError):
+            manager.list("todo", flags=Shmobj.OpenFlags.EXCLUSIVE)
+        manager.remove("todo")
+        self.assertIsNone(manager.lookup("todo"))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""With a main loop, and with children that GSubprocess starts."""
+
+import sys
+import unittest
+
+import gi
+
+gi.require_version("Shmobj", "1")
+from gi.repository import Gio, GLib, Shmobj
+
+LONG = 60
+
+CHILD = """
+import gi
+gi.require_version("Shmobj", "1")
+from gi.repository import Shmobj
+jobs = Shmobj.Shareable.take_inherited("jobs", Shmobj.Queue)
+jobs.put([jobs.get(), "seen"])
+try:
+    Shmobj.Shareable.take_inherited("others", Shmobj.Queue)
+except FileNotFoundError as error:
+    assert "others" in str(error)
+else:
+    raise SystemExit(1)
+"""
+
+
+class Async(unittest.TestCase):
+    def outcome(self, start, finish):
+        """What finish says, or raises, of the call that start began."""
+        loop, outcomes = GLib.MainLoop(), []
+
+        def done(thing, result, *_):
+            try:
+                outcomes.append(finish(thing, result))
+            except Shmobj.Error as error:
+                outcomes.append(error)
+            loop.quit()
+
+        start(done)
+        loop.run()
+        return outcomes[0]
+
+    def test_get_async_gives_a_python_value(self):
+        queue = Shmobj.Queue()
+        GLib.idle_add(lambda: queue.put({"k": [1, None]}))
+        value = self.outcome(lambda done: queue.get_async(LONG, None, done), Shmobj.Queue.get_finish)
+        self.assertEqual(value, {"k": [1, None]})
+
+    def test_put_async_takes_one(self):
+        queue = Shmobj.Queue()
+        self.outcome(lambda done: queue.put_async((1, "a"), None, None, done), Shmobj.Queue.put_finish)
+        self.assertEqual(queue.get(), (1, "a"))
+
+    def test_time_outs_are_seconds_and_errors_are_ours(self):
+        queue = Shmobj.Queue()
+        error = self.outcome(lambda done: queue.get_async(0.02, None, done), Shmobj.Queue.get_finish)
+        self.assertIsInstance(error, Shmobj.Empty)
+        cancellable = Gio.Cancellable()
+        GLib.idle_add(cancellable.cancel)
+        error = self.outcome(lambda done: queue.get_async(LONG, cancellable, done), Shmobj.Queue.get_finish)
+        self.assertIsInstance(error, Shmobj.Cancelled)
+
+
+class Inherited(unittest.TestCase):
+    def test_a_child_takes_what_it_was_passed(self):
+        jobs = Shmobj.Queue()
+        jobs.put("job")
+        launcher = Gio.SubprocessLauncher.new(Gio.SubprocessFlags.NONE)
+        jobs.pass_to(launcher, "jobs")
+        child = launcher.spawnv([sys.executable, "-W", "error::DeprecationWarning", "-c", CHILD])
+        child.wait_check(None)
+        self.assertEqual(jobs.get(timeout=LONG), ["job", "seen"])
+
+
+if __name__ == "__main__":
+    unittest.main()
