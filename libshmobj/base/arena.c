@@ -40,10 +40,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CELLS_SHARED 4096       /* of the arena in which a process makes its objects: 256 KiB */
-#define CELLS_OWN (4096 / 64)   /* of one for a single object */
-#define CELLS_NAMED 65536       /* of one in a directory: 4 MiB, reserved as they are used */
-#define CELLS_STEP (16384 / 64) /* how many are backed at a time */
+#define CELLS_SHARED 4096     /* of the arena in which a process makes its objects: 256 KiB */
+#define CELLS_OWN (4096 / 64) /* of one for a single object */
+#define CELLS_BACKED 16384    /* bytes that are backed at a time */
 #define GUARD_US G_USEC_PER_SEC
 
 struct _Arena
@@ -54,7 +53,8 @@ struct _Arena
   Segment segment;
   dev_t device;
   ino_t inode;
-  int bell_fd; /* (owned) */
+  guint64 backed; /* under the arena's guard: up to here cells can be touched, as we know */
+  int bell_fd;    /* (owned) */
   Broadcast bell;
   Participants participants;
 };
@@ -116,6 +116,13 @@ cell_at (Arena *arena, guint64 offset)
       (offset - ARENA_CELLS_OFFSET) / sizeof (ArenaCell) >= used)
     return NULL;
   return segment_at (&arena->segment, offset, sizeof (ArenaCell));
+}
+
+/* The same for an offset of ours, which was checked: whatever the shared words say by now. */
+static ArenaCell *
+own_cell (const ArenaObject *object)
+{
+  return segment_at (&object->arena->segment, object->offset, sizeof (ArenaCell));
 }
 
 static void
@@ -247,6 +254,22 @@ make_anonymous (guint32 cells, GError **error)
   return NULL;
 }
 
+/* Makes the @size bytes around @offset safe to touch, from a multiple of @size on. */
+static gboolean
+back (Arena *arena, guint64 offset, guint64 size, GError **error)
+{
+  guint64 start = ARENA_CELLS_OFFSET + (offset - ARENA_CELLS_OFFSET) / size * size;
+  guint64 end = MIN (start + size, arena->segment.size);
+  int code = segment_reserve (&arena->segment, start, end);
+
+  if (code == 0)
+    return TRUE;
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (code),
+               "Cannot reserve %" G_GUINT64_FORMAT " bytes for small objects: %s", end - start,
+               g_strerror (code));
+  return FALSE;
+}
+
 /* Under the arena's guard. 0: full, without an error, or no memory, with one. */
 static guint64
 publish_cell (Arena *arena, CellKind kind, GError **error)
@@ -254,18 +277,16 @@ publish_cell (Arena *arena, CellKind kind, GError **error)
   ArenaShared *shared = shared_of (arena);
   guint32 used = atomic_load_explicit (&shared->used, memory_order_relaxed);
   guint64 offset = ARENA_CELLS_OFFSET + used * (guint64) sizeof (ArenaCell);
-  guint64 end = MIN (offset + CELLS_STEP * sizeof (ArenaCell), arena->segment.size);
+  guint64 end = offset + sizeof (ArenaCell);
   ArenaCell *cell;
-  int code = 0;
 
   if (used >= cells_of (arena))
     return 0;
-  if (used % CELLS_STEP == 0 && (code = segment_reserve (&arena->segment, offset, end)) != 0)
+  if (end > arena->backed)
     {
-      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (code),
-                   "Cannot reserve %" G_GUINT64_FORMAT " bytes for small objects: %s", end - offset,
-                   g_strerror (code));
-      return 0;
+      if (!back (arena, offset, CELLS_BACKED, error))
+        return 0;
+      arena->backed = end + (ARENA_CELLS_OFFSET - end) % CELLS_BACKED;
     }
 
   cell = segment_at (&arena->segment, offset, sizeof *cell);
@@ -414,9 +435,13 @@ gboolean
 arena_object_at (ArenaObject *object, Arena *arena, guint64 offset, CellKind kind, GError **error)
 {
   ArenaCell *cell = cell_at (arena, offset);
-  guint32 found = cell != NULL ? atomic_load_explicit (&cell->kind, memory_order_acquire) : 0;
+  guint32 found;
 
   *object = (ArenaObject){ 0 };
+  if (cell != NULL && !back (arena, offset, LAYOUT_PAGE, error)) /* its maker did, or said so */
+    return FALSE;
+  found = cell != NULL ? atomic_load_explicit (&cell->kind, memory_order_acquire) : 0;
+
   if (cell == NULL)
     g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CORRUPT,
                  "There is no object at offset %" G_GUINT64_FORMAT " of the arena", offset);
@@ -475,7 +500,7 @@ arena_object_clear (ArenaObject *object)
   if (!object->exported && object->arena == current.arena && object->forks == fork_count () &&
       current.generation == fork_generation ())
     {
-      atomic_store (&cell_at (object->arena, object->offset)->kind, CELL_FREE);
+      atomic_store (&own_cell (object)->kind, CELL_FREE);
       g_array_append_val (current.cells, object->offset);
     }
   unref_locked (object->arena);
@@ -486,9 +511,7 @@ arena_object_clear (ArenaObject *object)
 gpointer
 arena_object_content (const ArenaObject *object)
 {
-  ArenaCell *cell = segment_at (&object->arena->segment, object->offset, sizeof *cell);
-
-  return cell->content;
+  return own_cell (object)->content;
 }
 
 void
@@ -499,83 +522,18 @@ arena_object_export (ArenaObject *object, int *segment_fd, int *bell_fd)
   *bell_fd = object->arena->bell_fd;
 }
 
-/* The FIFO beside a named arena. */
-static int
-open_fifo (int dirfd, const char *name, GError **error)
-{
-  g_autofree char *file = g_strconcat (name, ".bell", NULL);
-  int fd = -1;
-
-  if (mkfifoat (dirfd, file, 0600) == 0 || errno == EEXIST)
-    fd = openat (dirfd, file, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0)
-    g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "Cannot open the FIFO “%s”: %s",
-                 file, g_strerror (errno));
-  return fd;
-}
-
-static gboolean
-make_named (Segment *segment, int dirfd, const char *name, GError **error)
-{
-  const guint64 parameter[4] = { CELLS_NAMED };
-  GError *reason = NULL;
-
-  if (!segment_new_in (segment, dirfd, SEGMENT_ARENA,
-                       ARENA_CELLS_OFFSET + CELLS_NAMED * sizeof (ArenaCell), ARENA_CELLS_OFFSET,
-                       parameter, error))
-    return FALSE;
-  if (segment_publish (segment, dirfd, name, &reason))
-    return TRUE;
-
-  segment_close (segment);
-  if (!g_error_matches (reason, G_IO_ERROR, G_IO_ERROR_EXISTS))
-    {
-      g_propagate_error (error, reason);
-      return FALSE;
-    }
-  g_clear_error (&reason); /* another one was quicker */
-  return segment_open_in (segment, dirfd, name, SEGMENT_ARENA, error);
-}
-
-static gboolean
-open_or_make_named (Segment *segment, int dirfd, const char *name, GError **error)
-{
-  GError *reason = NULL;
-
-  if (segment_open_in (segment, dirfd, name, SEGMENT_ARENA, &reason))
-    return TRUE;
-  if (g_error_matches (reason, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
-    {
-      g_clear_error (&reason);
-      return make_named (segment, dirfd, name, error);
-    }
-  g_propagate_error (error, reason);
-  return FALSE;
-}
-
 Arena *
-arena_open_in (int dirfd, const char *name, GError **error)
+arena_adopt (Segment *segment, int bell_fd, GError **error)
 {
-  Segment segment;
   Arena *arena;
-  int bell_fd;
-
-  if (!open_or_make_named (&segment, dirfd, name, error))
-    return NULL;
-  bell_fd = open_fifo (dirfd, name, error);
-  if (bell_fd < 0)
-    {
-      segment_close (&segment);
-      return NULL;
-    }
 
   lock_registry ();
-  arena = find (segment.fd);
+  arena = find (segment->fd);
   if (arena == NULL)
-    arena = enlist (arena_new (&segment, bell_fd, error));
+    arena = enlist (arena_new (segment, bell_fd, error));
   else
     {
-      segment_close (&segment);
+      segment_close (segment);
       sys_close (bell_fd);
     }
   g_mutex_unlock (&registry_lock);

@@ -43,6 +43,10 @@ void arena_unref (Arena *arena);
 Participants *arena_participants (Arena *arena);
 const Broadcast *arena_bell (const Arena *arena);
 
+/* The arena of a segment and its bell; the same one if this process has it already. Takes both
+ * over, also on failure. */
+Arena *arena_adopt (Segment *segment, int bell_fd, GError **error);
+
 /* The arena with the file name @name in directory @dirfd, and the FIFO “@name.bell” beside it; made
  * if there is none. */
 Arena *arena_open_in (int dirfd, const char *name, GError **error);

@@ -14,7 +14,7 @@ typedef struct
   CellKind kind;
   gboolean own_segment;
   _Atomic (guint32) ready;
-  GMutex mutex; /* two threads that make it at once */
+  GMutex mutex; /* two threads that make it at once; also for what its owner makes of it */
 } Place;
 
 void place_init (Place *place, CellKind kind);

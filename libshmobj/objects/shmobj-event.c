@@ -68,6 +68,19 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (ShmobjEvent,
                                    G_IMPLEMENT_INTERFACE (SHMOBJ_TYPE_SHAREABLE,
                                                           shmobj_event_shareable))
 
+static void
+bind_event (ShmobjEvent *self)
+{
+  g_mutex_lock (&self->place.mutex);
+  if (!atomic_load (&self->bound))
+    {
+      self->event.shared = arena_object_content (&self->place.object);
+      self->event.bell = arena_bell (self->place.object.arena);
+      atomic_store_explicit (&self->bound, TRUE, memory_order_release);
+    }
+  g_mutex_unlock (&self->place.mutex);
+}
+
 static gboolean
 shmobj_event_ensure_init (ShmobjEvent *self, GError **error)
 {
@@ -75,11 +88,7 @@ shmobj_event_ensure_init (ShmobjEvent *self, GError **error)
     return TRUE;
   if (!place_ensure (&self->place, error))
     return FALSE;
-
-  /* threads may do this at the same time: all store the same */
-  self->event.shared = arena_object_content (&self->place.object);
-  self->event.bell = arena_bell (self->place.object.arena);
-  atomic_store_explicit (&self->bound, TRUE, memory_order_release);
+  bind_event (self);
   return TRUE;
 }
 

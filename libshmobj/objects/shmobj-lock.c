@@ -71,14 +71,18 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (ShmobjLock,
                                    G_IMPLEMENT_INTERFACE (SHMOBJ_TYPE_SHAREABLE,
                                                           shmobj_lock_shareable))
 
-/* Threads may do this at the same time: all store the same. */
 static void
 bind_lock (ShmobjLock *self)
 {
-  self->lock.shared = arena_object_content (&self->place.object);
-  self->lock.participants = arena_participants (self->place.object.arena);
-  self->lock.bell = arena_bell (self->place.object.arena);
-  atomic_store_explicit (&self->bound, TRUE, memory_order_release);
+  g_mutex_lock (&self->place.mutex);
+  if (!atomic_load (&self->bound))
+    {
+      self->lock.shared = arena_object_content (&self->place.object);
+      self->lock.participants = arena_participants (self->place.object.arena);
+      self->lock.bell = arena_bell (self->place.object.arena);
+      atomic_store_explicit (&self->bound, TRUE, memory_order_release);
+    }
+  g_mutex_unlock (&self->place.mutex);
 }
 
 static gboolean

@@ -483,6 +483,41 @@ test_handle (void)
   g_assert_false (shmobj_lock_is_locked (lock));
 }
 
+/* Another process writes anything into the lock: we get it, or an error, and nothing worse. */
+static void
+test_scribbled (void)
+{
+  g_autoptr (ShmobjLock) lock = lock_new ();
+  g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
+  g_autoptr (GVariant) handle = shmobj_shareable_to_handle (SHMOBJ_SHAREABLE (lock), fds, NULL);
+  g_autoptr (GVariant) properties = g_variant_get_child_value (handle, 1);
+  guint64 offset, size = lseek (g_unix_fd_list_peek_fds (fds, NULL)[0], 0, SEEK_END);
+  guint8 *memory = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
+                         g_unix_fd_list_peek_fds (fds, NULL)[0], 0);
+  guint32 *words;
+
+  g_assert_true (g_variant_lookup (properties, "offset", "t", &offset));
+  words = (guint32 *) (memory + offset + 8);
+  for (guint i = 0; i < 3000; i++)
+    {
+      g_autoptr (GError) error = NULL;
+      guint32 anything[] = { 0, 1, G_MAXUINT32, 1u << 31, g_test_rand_int (), words[0] };
+      gboolean mine;
+
+      for (guint k = 0; k < 3; k++)
+        words[k] = anything[g_test_rand_int_range (0, G_N_ELEMENTS (anything))];
+      mine = shmobj_lock_acquire (lock, i % 2, NULL, &error);
+      g_assert_true (mine == (error == NULL));
+      shmobj_lock_is_locked (lock);
+      shmobj_lock_get_abandoned (lock);
+      shmobj_lock_release (lock, NULL);
+    }
+  memset (words, 0, 12);
+  acquire (lock);
+  release (lock);
+  munmap (memory, size);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -507,6 +542,7 @@ main (int argc, char *argv[])
   g_test_add_data_func ("/lock/cancelled-acquire-holds-nothing/async", GINT_TO_POINTER (1),
                         test_cancelled_holds_nothing);
   g_test_add_func ("/lock/handle-is-the-same-lock", test_handle);
+  g_test_add_func ("/lock/scribbled-words-do-no-harm", test_scribbled);
 
   return g_test_run ();
 }
