@@ -19,7 +19,7 @@ gboolean guard_take_slowly (Guard *guard,
                             GuardStatistics *statistics);
 
 /* FALSE only when a living owner kept it past @deadline_us (sys_now_us(); -1: no deadline), which
- * happens when it is stopped. A deadline that has passed still gives the owner 20 ms. */
+ * happens when it is stopped. A deadline that has passed still gives the owner 250 ms. */
 static inline gboolean
 guard_take (Guard *guard,
             Participants *participants,

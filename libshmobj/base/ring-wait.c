@@ -68,7 +68,8 @@ want_room (Ring *ring, guint32 me, gsize stored)
 static gboolean
 work_waits (const Want *want)
 {
-  return want->writer ? ring_has_room (want->ring, want->stored) : ring_has_message (want->ring);
+  return want->writer ? ring_worth_putting (want->ring, want->stored)
+                      : ring_worth_getting (want->ring);
 }
 
 static gboolean

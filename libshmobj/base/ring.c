@@ -45,60 +45,9 @@
  * in vain for just the room that it needs (base/ring-wait.c); or when nothing is left to wait for.
  */
 
-#include "base/ring.h"
+#include "base/ring-private.h"
 
-#include <errno.h>
-#include <string.h>
-
-#define OFFSET_MASK ((G_GUINT64_CONSTANT (1) << RING_OFFSET_BITS) - 1)
-#define ROUND_ONE (G_GUINT64_CONSTANT (1) << RING_OFFSET_BITS)
-#define ROUNDS_MAX 2        /* that a writer can be ahead */
-#define MARK (~OFFSET_MASK) /* with the offset where to go on; no frame's header begins so */
-#define MARK_SIZE 8
 #define GROW_STEP (1024 * 1024)
-#define LOOKS_MAX 100000 /* a word that never stands still beside its slots is not one of ours */
-
-static inline guint64
-offset_of (guint64 pos)
-{
-  return pos & OFFSET_MASK;
-}
-
-static inline guint64
-next_round (guint64 pos, guint64 offset)
-{
-  return ((pos & ~OFFSET_MASK) + ROUND_ONE) | offset;
-}
-
-static inline guint64
-rounds_between (guint64 ahead, guint64 behind)
-{
-  return ((ahead & ~OFFSET_MASK) - (behind & ~OFFSET_MASK)) >> RING_OFFSET_BITS;
-}
-
-static inline guint64
-load (const _Atomic (guint64) *word)
-{
-  return atomic_load_explicit ((_Atomic (guint64) *) word, memory_order_relaxed);
-}
-
-static inline void
-store (_Atomic (guint64) *word, guint64 value)
-{
-  atomic_store_explicit (word, value, memory_order_relaxed);
-}
-
-static inline guint32
-bits (_Atomic (guint32) *word)
-{
-  return atomic_load_explicit (word, memory_order_relaxed);
-}
-
-static inline void
-bump (_Atomic (guint64) *statistic)
-{
-  atomic_fetch_add_explicit (statistic, 1, memory_order_relaxed);
-}
 
 guint64
 ring_data_size (guint64 capacity)
@@ -145,28 +94,9 @@ ring_attach (Ring *ring,
 
 /* ---- positions ---- */
 
-static inline RingPosition *
-slot_with (RingEnd *end, guint32 count)
-{
-  RingPosition *slot = &end->slot[(load (&end->slot[0].count) & WAIT_COUNT_MASK) != count];
-
-  return G_LIKELY ((load (&slot->count) & WAIT_COUNT_MASK) == count) ? slot : NULL;
-}
-
-static inline void
-move_to (RingEnd *end, RingPosition *valid, guint64 pos)
-{
-  RingPosition *spare = valid == &end->slot[0] ? &end->slot[1] : &end->slot[0];
-
-  atomic_thread_fence (memory_order_release); /* pairs with look_at(): who sees the new pos sees the
-                                                 word that made this slot spare */
-  store (&spare->pos, pos);
-  atomic_store_explicit (&spare->count, load (&valid->count) + 1, memory_order_release);
-}
-
 /* The other end's position, without its guard. FALSE: there is none, whichever way one looks. */
-static gboolean
-look_at (_Atomic (guint32) *word, RingEnd *end, guint64 *pos, guint32 *count)
+gboolean
+ring_look_at (_Atomic (guint32) *word, RingEnd *end, guint64 *pos, guint32 *count)
 {
   for (int i = 0; i < LOOKS_MAX; i++)
     {
@@ -187,59 +117,6 @@ look_at (_Atomic (guint32) *word, RingEnd *end, guint64 *pos, guint32 *count)
 
 /* ---- putting ---- */
 
-typedef struct
-{
-  guint64 at;     /* position where the record begins */
-  gboolean mark;  /* a mark at the old position leads there */
-  gboolean fresh; /* `restart` leads there */
-} Place;
-
-/* Where a record of @size bytes goes when we are at @pos and the readers at @other. */
-static inline RingStatus
-find_place (guint64 capacity,
-            guint64 reserved,
-            guint64 pos,
-            guint64 other,
-            gboolean empty,
-            gsize size,
-            Place *place)
-{
-  guint64 offset = offset_of (pos), limit = offset_of (other), rounds = rounds_between (pos, other);
-
-  *place = (Place){ .at = pos };
-  if (offset > capacity || limit > capacity || (offset | limit) % 8 != 0 || rounds > ROUNDS_MAX)
-    return RING_CORRUPT;
-
-  if (rounds == 1 && offset < limit)
-    {
-      if (offset + size + MARK_SIZE <= limit)
-        return RING_OK;
-      *place = (Place){ .at = next_round (pos, reserved + MARK_SIZE),
-                        .mark = TRUE }; /* behind the old round's mark */
-      return reserved + MARK_SIZE + size <= capacity ? RING_SHALLOW : RING_FULL;
-    }
-
-  if (offset + size <= reserved)
-    return RING_OK;
-  if (rounds == 0 && size + MARK_SIZE <= limit)
-    {
-      *place = (Place){ .at = next_round (pos, 0), .mark = TRUE };
-      return RING_OK;
-    }
-  if (offset + size <= capacity)
-    return RING_SHALLOW;
-  if (!empty || size > capacity)
-    return RING_FULL;
-  *place = (Place){ .at = next_round (pos, 0), .fresh = TRUE };
-  return size <= reserved ? RING_OK : RING_SHALLOW;
-}
-
-static inline gboolean
-too_many (const Ring *ring, guint32 written, guint32 read)
-{
-  return ring->maxsize != 0 && ((written - read) & WAIT_COUNT_MASK) >= ring->maxsize;
-}
-
 /* Under the write guard: looks at the readers' lines. */
 static G_NO_INLINE RingStatus
 look_for_place (Ring *ring, guint32 count, guint64 pos, gsize size, Place *place)
@@ -248,7 +125,7 @@ look_for_place (Ring *ring, guint32 count, guint64 pos, gsize size, Place *place
   guint64 reserved = load (&shared->reserved), other;
   guint32 read;
 
-  if (reserved > ring->capacity || !look_at (&shared->con, &shared->read, &other, &read))
+  if (reserved > ring->capacity || !ring_look_at (&shared->con, &shared->read, &other, &read))
     return RING_CORRUPT;
   store (&shared->write.other_pos, other);
   atomic_store_explicit (&shared->write.other_count, read, memory_order_relaxed);
@@ -291,34 +168,15 @@ grow_to (Ring *ring, guint64 end)
   return RING_OK;
 }
 
-static G_NO_INLINE void
-publish_and_wake (RingShared *shared, _Atomic (guint32) *word, _Atomic (guint32) *seat)
+void
+ring_publish_and_wake (RingShared *shared,
+                       _Atomic (guint32) *word,
+                       guint n,
+                       _Atomic (guint32) *seat)
 {
   bump (&shared->wakes);
-  if (wait_add_and_wake_one (word) ==
-      0) /* the sleeper is gone: let the next in the queue for its seat look */
-    wait_wake (seat, 1);
-}
-
-static inline void
-publish (RingShared *shared, _Atomic (guint32) *word, guint32 old, _Atomic (guint32) *seat)
-{
-  if (G_LIKELY (!(old & WAIT_SLEEPER)))
-    atomic_store_explicit (word, old + 2, memory_order_release);
-  else
-    publish_and_wake (shared, word, seat);
-}
-
-/* Under the write guard (in) or the read guard (out). */
-static inline void
-ring_bell (_Atomic (guint32) *word, const Doorbell *bell)
-{
-  guint32 now = bits (word);
-
-  if (G_LIKELY (!(now & DOORBELL_ARMED)))
-    return;
-  doorbell_ring (bell);
-  atomic_store_explicit (word, now & ~DOORBELL_ARMED, memory_order_relaxed);
+  if (wait_add_and_wake_one (word, 2 * n - WAIT_SLEEPER) == 0)
+    wait_wake (seat, 1); /* the sleeper is gone: let the next in the queue for its seat look */
 }
 
 /* Under the write guard: the way from @pos to the place, which no reader follows before we publish.
@@ -341,315 +199,101 @@ prepare_place (
   return RING_OK;
 }
 
+/* Under the write guard: writes record number @full_count at *@pos or wherever it fits, and moves
+ * *@pos behind it. */
 static inline RingStatus
-put_under_guard (Ring *ring, const ShmobjFrame *frame, gsize size, gboolean may_grow)
+write_record (
+    Ring *ring, const ShmobjFrame *frame, guint64 full_count, gboolean may_grow, guint64 *pos)
 {
-  RingShared *shared = ring->shared;
-  guint32 pub = bits (&shared->pub), count = WAIT_COUNT (pub);
-  RingPosition *valid = slot_with (&shared->write, count);
+  gsize stored = frame_stored_size (frame), size = ring_record_size (stored);
+  Place place = { .at = *pos };
   RingStatus status;
-  Place place;
 
-  if (valid == NULL)
-    return RING_CORRUPT;
-  if (G_UNLIKELY (load (&shared->restart) == load (&valid->count) + 1))
-    store (&shared->restart, 0); /* left by one who died before it published */
-
-  place = (Place){ .at = load (&valid->pos) };
-  if (G_UNLIKELY (!fits_straight_on (ring, count, place.at, size)) &&
-      (status = prepare_place (ring, place.at, load (&valid->count), size, may_grow, &place)) !=
-          RING_OK)
+  if (G_UNLIKELY (stored == 0 || size > ring->capacity))
+    return RING_TOO_LARGE;
+  if (G_UNLIKELY (load (&ring->shared->restart) == full_count + 1))
+    store (&ring->shared->restart, 0); /* left by one who died before it published */
+  if (G_UNLIKELY (!fits_straight_on (ring, full_count & WAIT_COUNT_MASK, place.at, size)) &&
+      (status = prepare_place (ring, place.at, full_count, size, may_grow, &place)) != RING_OK)
     return status;
 
   __builtin_prefetch (ring->data + offset_of (place.at) + 1024, 1, 3);
   frame_store (frame, ring->data + offset_of (place.at));
-  move_to (&shared->write, valid, place.at + size);
-  ring_bell (&shared->in_bell, &ring->in);
-  publish (shared, &shared->pub, pub, &shared->read_seat);
+  *pos = place.at + size;
   return RING_OK;
+}
+
+static inline RingStatus
+put_under_guard (Ring *ring, const ShmobjFrame *frames, guint n, guint *put, gboolean may_grow)
+{
+  RingShared *shared = ring->shared;
+  guint32 pub = bits (&shared->pub);
+  RingPosition *valid = slot_with (&shared->write, WAIT_COUNT (pub));
+  RingStatus status = RING_OK;
+  guint64 pos, full_count;
+  guint i = 0;
+
+  if (G_UNLIKELY (valid == NULL))
+    return RING_CORRUPT;
+  if (G_UNLIKELY (bits (&shared->shut)))
+    return RING_CLOSED;
+
+  pos = load (&valid->pos);
+  full_count = load (&valid->count);
+  do
+    status = write_record (ring, &frames[i], full_count + i, may_grow, &pos);
+  while (status == RING_OK && ++i < n);
+  if (i == 0)
+    return status;
+
+  move_to (&shared->write, valid, pos, i);
+  ring_bell (&shared->in_bell, &ring->in);
+  publish (shared, &shared->pub, pub, i, &shared->read_seat);
+  *put = i;
+  return RING_OK;
+}
+
+static inline RingStatus
+try_put (Ring *ring,
+         guint32 me,
+         const ShmobjFrame *frames,
+         guint n,
+         guint *put,
+         gboolean may_grow,
+         gint64 deadline_us)
+{
+  RingStatus status;
+
+  if (!guard_take (&ring->shared->write.guard, ring->participants, me, deadline_us,
+                   &ring->shared->guards))
+    return RING_STUCK;
+  status = put_under_guard (ring, frames, n, put, may_grow);
+  guard_release (&ring->shared->write.guard);
+
+  if (G_UNLIKELY (status == RING_FULL && (bits (&ring->shared->out_bell) &
+                                          (DOORBELL_WANTED | DOORBELL_ARMED)) == DOORBELL_WANTED))
+    ring_arm_out (ring, me, DOORBELL_ARMED, frame_stored_size (&frames[0]), deadline_us);
+  return status;
 }
 
 RingStatus
 ring_try_put (
     Ring *ring, guint32 me, const ShmobjFrame *frame, gboolean may_grow, gint64 deadline_us)
 {
-  gsize stored = frame_stored_size (frame), size = ring_record_size (stored);
-  RingStatus status;
+  guint put;
 
-  if (stored == 0 || size > ring->capacity)
-    return RING_TOO_LARGE;
-  if (!guard_take (&ring->shared->write.guard, ring->participants, me, deadline_us,
-                   &ring->shared->guards))
-    return RING_STUCK;
-  status = put_under_guard (ring, frame, size, may_grow);
-  guard_release (&ring->shared->write.guard);
-
-  if (G_UNLIKELY (status == RING_FULL && (bits (&ring->shared->out_bell) &
-                                          (DOORBELL_WANTED | DOORBELL_ARMED)) == DOORBELL_WANTED))
-    ring_arm_out (ring, me, DOORBELL_ARMED, stored, deadline_us);
-  return status;
-}
-
-/* ---- getting ---- */
-
-/* Is what a reader at @pos leaves behind, with @left records in it up to @written, what a writer
- * asked for? */
-static gboolean
-is_needed (const Ring *ring, guint64 pos, guint64 written, guint32 left, RingNeed *need)
-{
-  Place place;
-
-  if (left == 0)
-    return TRUE; /* nothing more will come */
-  return (ring->maxsize == 0 || left <= bits (&need->left)) &&
-         find_place (ring->capacity, load (&ring->shared->reserved), written, pos, FALSE,
-                     load (&need->size), &place) != RING_FULL;
-}
-
-/* Under the read guard: was anything written since we last looked? */
-static G_NO_INLINE gboolean
-look_for_record (RingShared *shared, guint32 count)
-{
-  guint32 written = WAIT_COUNT (atomic_load_explicit (&shared->pub, memory_order_acquire));
-
-  if (written == count)
-    return FALSE;
-  atomic_store_explicit (&shared->read.other_count, written, memory_order_relaxed);
-  return TRUE;
-}
-
-/* Under the read guard: from @pos to where the record begins; its header in @word. */
-static inline gboolean
-follow (Ring *ring, guint64 *pos, guint64 *word)
-{
-  for (int marks = 0; marks < 2; marks++)
-    {
-      if (offset_of (*pos) > ring->capacity || (*pos & 7) != 0)
-        return FALSE;
-      *word = load ((_Atomic (guint64) *) (ring->data + offset_of (*pos)));
-      if (G_LIKELY (*word < MARK))
-        return TRUE;
-      *pos = next_round (*pos, offset_of (*word));
-    }
-  return FALSE;
-}
-
-/* A record was copied out that ended at @pos: shall a writer who waits for room be woken? */
-static G_NO_INLINE void
-publish_room (Ring *ring, guint32 con, guint64 pos)
-{
-  RingShared *shared = ring->shared;
-  guint32 left = 0;
-  guint64 written = pos;
-
-  if (look_at (&shared->pub, &shared->write, &written, &left))
-    left = (left - WAIT_COUNT (con) - 1) & WAIT_COUNT_MASK;
-  if (is_needed (ring, pos, written, left, &shared->bell_need))
-    ring_bell (&shared->out_bell, &ring->out);
-  if ((con & WAIT_SLEEPER) && is_needed (ring, pos, written, left, &shared->seat_need))
-    publish_and_wake (shared, &shared->con, &shared->write_seat);
-  else
-    atomic_store_explicit (&shared->con, con + 2, memory_order_release);
-}
-
-static inline RingStatus
-get_under_guard (Ring *ring, RingGet *get)
-{
-  RingShared *shared = ring->shared;
-  guint32 con = bits (&shared->con), count = WAIT_COUNT (con);
-  RingPosition *valid = slot_with (&shared->read, count);
-  guint64 pos, word;
-  const guint8 *at;
-  gsize size;
-
-  if (valid == NULL)
-    return RING_CORRUPT;
-  if (bits (&shared->read.other_count) == count && !look_for_record (shared, count))
-    return RING_EMPTY;
-  pos = load (&valid->pos);
-  if (G_UNLIKELY (load (&shared->restart) == load (&valid->count) + 1))
-    pos = next_round (pos, 0);
-  if (!follow (ring, &pos, &word) ||
-      !frame_header_unpack (word, ring->capacity - offset_of (pos), &get->header))
-    return RING_CORRUPT;
-  if (!(get->accept & RING_ACCEPT (get->header.kind)))
-    return RING_REFUSED;
-  size = (gsize) get->header.size + get->header.type_length;
-  if (size > get->size)
-    return RING_TOO_SMALL;
-
-  at = ring->data + offset_of (pos);
-  __builtin_prefetch (at + 1024, 0, 3);
-  memcpy (get->buffer, at + sizeof (FrameHeader), size);
-
-  pos += ring_record_size (sizeof (FrameHeader) + size);
-  move_to (&shared->read, valid, pos);
-  if (G_LIKELY (!(con & WAIT_SLEEPER) && !(bits (&shared->out_bell) & DOORBELL_ARMED)))
-    atomic_store_explicit (&shared->con, con + 2, memory_order_release);
-  else
-    publish_room (ring, con, pos);
-  return RING_OK;
+  return try_put (ring, me, frame, 1, &put, may_grow, deadline_us);
 }
 
 RingStatus
-ring_try_get (Ring *ring, guint32 me, RingGet *get, gint64 deadline_us)
+ring_try_put_many (Ring *ring,
+                   guint32 me,
+                   const ShmobjFrame *frames,
+                   guint n,
+                   guint *put,
+                   gboolean may_grow,
+                   gint64 deadline_us)
 {
-  RingStatus status;
-
-  if (!guard_take (&ring->shared->read.guard, ring->participants, me, deadline_us,
-                   &ring->shared->guards))
-    return RING_STUCK;
-  status = get_under_guard (ring, get);
-  guard_release (&ring->shared->read.guard);
-
-  if (G_UNLIKELY (status == RING_EMPTY && (bits (&ring->shared->in_bell) &
-                                           (DOORBELL_WANTED | DOORBELL_ARMED)) == DOORBELL_WANTED))
-    ring_arm_in (ring, me, DOORBELL_ARMED, deadline_us);
-  return status;
-}
-
-/* ---- looking, and arming the bells ---- */
-
-gboolean
-ring_has_message (Ring *ring)
-{
-  guint32 read = WAIT_COUNT (atomic_load_explicit (&ring->shared->con, memory_order_acquire));
-
-  return WAIT_COUNT (atomic_load_explicit (&ring->shared->pub, memory_order_acquire)) != read;
-}
-
-gboolean
-ring_has_room (Ring *ring, gsize stored)
-{
-  guint64 pos, other;
-  guint32 written, read;
-  RingStatus status;
-  Place place;
-
-  if (!look_at (&ring->shared->con, &ring->shared->read, &other, &read) ||
-      !look_at (&ring->shared->pub, &ring->shared->write, &pos, &written))
-    return TRUE; /* trying tells what is wrong */
-  if (too_many (ring, written, read))
-    return FALSE;
-  status = find_place (ring->capacity, load (&ring->shared->reserved), pos, other, written == read,
-                       ring_record_size (stored), &place);
-  return status != RING_FULL;
-}
-
-guint32
-ring_count (Ring *ring)
-{
-  guint32 read = WAIT_COUNT (atomic_load_explicit (&ring->shared->con, memory_order_acquire));
-
-  return (WAIT_COUNT (atomic_load_explicit (&ring->shared->pub, memory_order_acquire)) - read) &
-         WAIT_COUNT_MASK;
-}
-
-static guint64
-full_count (_Atomic (guint32) *word, RingEnd *end)
-{
-  for (int i = 0; i < LOOKS_MAX; i++)
-    {
-      guint32 now = WAIT_COUNT (atomic_load_explicit (word, memory_order_acquire));
-      guint64 count0 = load (&end->slot[0].count), count1 = load (&end->slot[1].count);
-
-      if ((count0 & WAIT_COUNT_MASK) == now)
-        return count0;
-      if ((count1 & WAIT_COUNT_MASK) == now)
-        return count1;
-    }
-  return 0;
-}
-
-guint64
-ring_written (Ring *ring)
-{
-  return full_count (&ring->shared->pub, &ring->shared->write);
-}
-
-guint64
-ring_read (Ring *ring)
-{
-  return full_count (&ring->shared->con, &ring->shared->read);
-}
-
-RingStatus
-ring_lock_both (Ring *ring, guint32 me, gint64 deadline_us)
-{
-  RingShared *shared = ring->shared;
-
-  if (!guard_take (&shared->read.guard, ring->participants, me, deadline_us, &shared->guards))
-    return RING_STUCK;
-  if (guard_take (&shared->write.guard, ring->participants, me, deadline_us, &shared->guards))
-    return RING_OK;
-  guard_release (&shared->read.guard);
-  return RING_STUCK;
-}
-
-void
-ring_unlock_both (Ring *ring)
-{
-  guard_release (&ring->shared->write.guard);
-  guard_release (&ring->shared->read.guard);
-}
-
-void
-ring_set_need (const Ring *ring, RingNeed *need, gsize stored, RingAsk ask, gboolean at_most)
-{
-  guint64 size = ring_record_size (stored);
-  guint32 left = ring->maxsize - (ask == RING_BATCH ? (ring->maxsize + 3) / 4 : 1);
-
-  if (ask == RING_BATCH)
-    size = MIN (MAX (size * 2, ring->capacity / 4), ring->capacity);
-  store (&need->size, at_most ? MIN (size, load (&need->size)) : size);
-  atomic_store_explicit (&need->left, at_most ? MAX (left, bits (&need->left)) : left,
-                         memory_order_relaxed);
-}
-
-/* Under both guards. Arming comes before draining: killed in between, the bell rings for nothing.
- * The other way round it would be silent, and others who poll it asleep beside a message. */
-static RingStatus
-arm (_Atomic (guint32) *word, const Doorbell *bell, guint32 wanted, gboolean ready)
-{
-  atomic_store_explicit (word, bits (word) | (ready ? wanted & DOORBELL_WANTED : wanted),
-                         memory_order_relaxed);
-  if (!ready)
-    doorbell_drain (bell);
-  else if (wanted & DOORBELL_WANTED)
-    doorbell_ring (bell);
-  return ready ? RING_AGAIN : RING_OK;
-}
-
-RingStatus
-ring_arm_in (Ring *ring, guint32 me, guint32 wanted, gint64 deadline_us)
-{
-  RingStatus status = ring_lock_both (ring, me, deadline_us);
-
-  if (status != RING_OK)
-    return status;
-  status = arm (&ring->shared->in_bell, &ring->in, wanted, ring_has_message (ring));
-  ring_unlock_both (ring);
-  return status;
-}
-
-RingStatus
-ring_arm_out_for (
-    Ring *ring, guint32 me, guint32 wanted, gsize stored, RingAsk ask, gint64 deadline_us)
-{
-  RingShared *shared = ring->shared;
-  RingStatus status = ring_lock_both (ring, me, deadline_us);
-
-  if (status != RING_OK)
-    return status;
-  ring_set_need (ring, &shared->bell_need, stored, ask,
-                 (bits (&shared->out_bell) & DOORBELL_ARMED) != 0); /* others may ask for less */
-  status = arm (&shared->out_bell, &ring->out, wanted, ring_has_room (ring, stored));
-  ring_unlock_both (ring);
-  return status;
-}
-
-RingStatus
-ring_arm_out (Ring *ring, guint32 me, guint32 wanted, gsize stored, gint64 deadline_us)
-{
-  return ring_arm_out_for (ring, me, wanted, stored, RING_EXACT, deadline_us);
+  *put = 0;
+  return try_put (ring, me, frames, MIN (n, RING_BATCH_MAX), put, may_grow, deadline_us);
 }

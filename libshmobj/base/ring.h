@@ -40,7 +40,8 @@ typedef struct
   LAYOUT_LINE _Atomic (guint32) write_seat;
   LAYOUT_LINE _Atomic (guint32) in_bell; /* DOORBELL_* bits; stored under the write guard */
   _Atomic (guint32) out_bell;            /* stored under the read guard */
-  _Atomic (guint32) flags;               /* RING_* below */
+  _Atomic (guint32) shut;   /* RING_SHUT* below; stored under both guards, only grows */
+  _Atomic (guint32) closes; /* of a pipe: how often somebody closed the reading end */
   _Atomic (guint64)
       reserved; /* how much of the data may be touched; stored under the write guard, only grows */
   _Atomic (guint64) restart; /* 1 + the number of the record that lies at offset 0 of a fresh round,
@@ -58,6 +59,9 @@ G_STATIC_ASSERT (sizeof (RingShared) <= LAYOUT_PAGE);
 #define RING_OFFSET_BITS 40
 #define RING_CAPACITY_MAX (G_GUINT64_CONSTANT (1) << (RING_OFFSET_BITS - 1))
 
+#define RING_SHUT 1u     /* no more puts; what is there is still got */
+#define RING_SHUT_NOW 2u /* nor that */
+
 typedef enum
 {
   RING_OK,
@@ -71,6 +75,7 @@ typedef enum
   RING_STUCK,     /* a guard's owner lives and does not run */
   RING_CORRUPT,   /* shared words that no writer of ours leaves */
   RING_CANCELLED,
+  RING_CLOSED,      /* shut down for everybody */
   RING_INTERRUPTED, /* a signal handler ran, and the caller asked to be told */
   RING_AGAIN,       /* internal: look again */
 } RingStatus;
@@ -106,6 +111,17 @@ typedef struct
   FrameHeader header; /* of the message that was taken, or did not fit */
 } RingGet;
 
+/* A reader's buffer for several messages: each begins at a multiple of 8. */
+typedef struct
+{
+  guint accept;
+  guint8 *buffer;
+  gsize size, used;
+  FrameHeader *headers; /* room for most */
+  guint most, got;
+} RingGetMany;
+
+#define RING_BATCH_MAX 1000 /* messages that one call puts or gets */
 #define RING_ACCEPT(kind) (1u << (kind))
 #define RING_ACCEPT_ALL (~0u)
 
@@ -135,11 +151,31 @@ RingStatus ring_try_put (
     Ring *ring, guint32 me, const ShmobjFrame *frame, gboolean may_grow, gint64 deadline_us);
 RingStatus ring_try_get (Ring *ring, guint32 me, RingGet *get, gint64 deadline_us);
 
+/* Up to RING_BATCH_MAX messages under one guard, all of them published by one store; as many as
+ * there is room for (there are, and fit in the buffer). RING_OK when it was at least one; *@put
+ * says how many. */
+RingStatus ring_try_put_many (Ring *ring,
+                              guint32 me,
+                              const ShmobjFrame *frames,
+                              guint n,
+                              guint *put,
+                              gboolean may_grow,
+                              gint64 deadline_us);
+RingStatus ring_try_get_many (Ring *ring, guint32 me, RingGetMany *get, gint64 deadline_us);
+
+/* Ends it for everybody: writers get RING_CLOSED, readers what is left and then RING_CLOSED; with
+ * @now, RING_CLOSED at once. */
+RingStatus ring_shut (Ring *ring, guint32 me, gboolean now, gint64 deadline_us);
+guint32 ring_is_shut (Ring *ring);
+
 RingStatus
 ring_put (Ring *ring, guint32 me, const ShmobjFrame *frame, const RingPatience *patience);
 RingStatus ring_get (Ring *ring, guint32 me, RingGet *get, const RingPatience *patience);
 
-/* Hints, true at some moment during the call. */
+/* Hints, true at some moment during the call. The first two: would trying now give something else
+ * than EMPTY (FULL)? */
+gboolean ring_worth_getting (Ring *ring);
+gboolean ring_worth_putting (Ring *ring, gsize stored);
 gboolean ring_has_message (Ring *ring);
 gboolean ring_has_room (Ring *ring, gsize stored);
 guint32 ring_count (Ring *ring);

@@ -155,38 +155,39 @@ wait_wake (_Atomic (guint32) *word, int n)
 /* FUTEX_WAKE_OP also wakes sleepers of its second word if a comparison holds; ours (equal to -1)
  * does not. The fourth argument of the call is a count here, not a time. */
 static int
-operate_and_wake (_Atomic (guint32) *word, int operation, guint32 argument, int n)
+operate_and_wake (
+    _Atomic (guint32) *word, int operation, guint32 argument, _Atomic (guint32) *sleepers, int n)
 {
-  return sys.futex (word, FUTEX_WAKE_OP, n, NULL, word,
+  return sys.futex (sleepers, FUTEX_WAKE_OP, n, NULL, word,
                     FUTEX_OP (operation, argument, FUTEX_OP_CMP_EQ, 0xfff));
 }
 
 int
-wait_add_and_wake_one (_Atomic (guint32) *word)
+wait_add_and_wake_one (_Atomic (guint32) *word, guint32 add)
 {
-  int woken = operate_and_wake (word, FUTEX_OP_ADD, 1, 1);
+  int woken = operate_and_wake (word, FUTEX_OP_ADD, add, word, 1);
 
   if (G_LIKELY (woken >= 0))
     return woken;
-  atomic_fetch_add (word, 1);
+  atomic_fetch_add (word, add);
   return wait_wake (word, 1);
 }
 
 int
-wait_or_and_wake_all (_Atomic (guint32) *word, guint32 bits)
+wait_or_and_wake_all_at (_Atomic (guint32) *word, guint32 bits, _Atomic (guint32) *sleepers)
 {
-  int woken = operate_and_wake (word, FUTEX_OP_OR, bits, G_MAXINT);
+  int woken = operate_and_wake (word, FUTEX_OP_OR, bits, sleepers, G_MAXINT);
 
   if (G_LIKELY (woken >= 0))
     return woken;
   atomic_fetch_or (word, bits);
-  return wait_wake (word, G_MAXINT);
+  return wait_wake (sleepers, G_MAXINT);
 }
 
 int
 wait_set_and_wake (_Atomic (guint32) *word, guint32 value, int n)
 {
-  int woken = operate_and_wake (word, FUTEX_OP_SET, value, n);
+  int woken = operate_and_wake (word, FUTEX_OP_SET, value, word, n);
 
   if (G_LIKELY (woken >= 0))
     return woken;

@@ -64,10 +64,17 @@ typedef enum
 WaitResult wait_sleep (_Atomic (guint32) *word, guint32 value, gint64 most_us);
 /* Wakes up to @n sleepers; returns how many there were. */
 int wait_wake (_Atomic (guint32) *word, int n);
-/* Adds 1 to *@word and wakes one sleeper, in one system call: no death comes between the two. */
-int wait_add_and_wake_one (_Atomic (guint32) *word);
-/* Sets the @bits (below 2048) in *@word and wakes all sleepers, in one system call. */
-int wait_or_and_wake_all (_Atomic (guint32) *word, guint32 bits);
+/* Adds @add (below 2048) to *@word and wakes one sleeper, in one system call: no death comes
+ * between the two. */
+int wait_add_and_wake_one (_Atomic (guint32) *word, guint32 add);
+/* Sets the @bits (below 2048) in *@word and wakes all who sleep on *@sleepers, in one system call.
+ */
+int wait_or_and_wake_all_at (_Atomic (guint32) *word, guint32 bits, _Atomic (guint32) *sleepers);
+static inline int
+wait_or_and_wake_all (_Atomic (guint32) *word, guint32 bits)
+{
+  return wait_or_and_wake_all_at (word, bits, word);
+}
 /* Stores @value (below 2048) in *@word and wakes up to @n sleepers, in one system call. */
 int wait_set_and_wake (_Atomic (guint32) *word, guint32 value, int n);
 static inline int

@@ -4,8 +4,8 @@
  * asyncio.
  *
  * The source looks into the ring whenever its loop is about to sleep, and arms the doorbell if
- * there is nothing. So it is never ready for nothing, and several processes may each have one on
- * the same queue.
+ * there is nothing. So it is ready for nothing only when another process was faster, and several
+ * processes may each have one on the same queue.
  *
  * With a bare descriptor we are not told when its holder sleeps. Such a bell is marked as wanted
  * for good, and every try that finds nothing arms it again. Its holder therefore tries until there
@@ -27,8 +27,8 @@ typedef struct
 static gboolean
 is_ready (Ring *ring, GIOCondition condition)
 {
-  return ((condition & G_IO_IN) && ring_has_message (ring)) ||
-         ((condition & G_IO_OUT) && ring_has_room (ring, ROOM_FOR_A_SMALL_MESSAGE));
+  return ((condition & G_IO_IN) && ring_worth_getting (ring)) ||
+         ((condition & G_IO_OUT) && ring_worth_putting (ring, ROOM_FOR_A_SMALL_MESSAGE));
 }
 
 /* TRUE: no need to sleep. */

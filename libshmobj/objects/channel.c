@@ -97,6 +97,9 @@ channel_set_error (
     case RING_STUCK:
       set_stuck_error (ring, noun, error);
       break;
+    case RING_CLOSED:
+      g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CLOSED, "The %s was shut down", noun);
+      break;
     case RING_CANCELLED:
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "Operation was cancelled");
       break;
@@ -270,7 +273,7 @@ channel_wait (Ring *ring, GIOCondition condition, gint64 timeout_us)
       gint64 left_us = wait_left (deadline_us);
       RingStatus status;
 
-      if (writer ? ring_has_room (ring, SMALL_PUT_BYTES) : ring_has_message (ring))
+      if (writer ? ring_worth_putting (ring, SMALL_PUT_BYTES) : ring_worth_getting (ring))
         return TRUE;
       if (left_us == 0)
         return FALSE;

@@ -30,6 +30,18 @@ channel_put (Ring *ring, const ShmobjFrame *frame, const ChannelCall *call, GErr
 gboolean
 channel_get (Ring *ring, guint accept, ShmobjFrame *frame, const ChannelCall *call, GError **error);
 
+/* Several. put: all of them unless the time runs out first; returns how many, 0 with an error. get:
+ * waits for the first, and takes with it what is there, up to @most; @frames has room for them.
+ * Returns how many, 0 with an error. */
+gsize channel_put_many (
+    Ring *ring, const ShmobjFrame *frames, gsize n, const ChannelCall *call, GError **error);
+gsize channel_get_many (Ring *ring,
+                        guint accept,
+                        ShmobjFrame *frames,
+                        gsize most,
+                        const ChannelCall *call,
+                        GError **error);
+
 /* The same for those who wait in their own way: one try or one wait. */
 RingStatus channel_get_frame (
     Ring *ring, guint32 me, guint accept, ShmobjFrame *frame, const RingPatience *patience);

@@ -153,7 +153,7 @@ static gboolean
 sends_to_nobody (ShmobjConnection *self)
 {
   guint32 read = WAIT_COUNT (atomic_load_explicit (&self->write.shared->con, memory_order_relaxed));
-  guint32 closes = atomic_load_explicit (&self->write.shared->flags, memory_order_relaxed),
+  guint32 closes = atomic_load_explicit (&self->write.shared->closes, memory_order_relaxed),
           unread = 0;
 
   if (read == atomic_load_explicit (&self->seen_read, memory_order_relaxed))

@@ -433,7 +433,7 @@ shmobj_connection_close (ShmobjConnection *self)
   if (atomic_load (&self->users) == 0 || atomic_exchange (&self->closed, TRUE))
     return;
   if (self->read.shared != NULL)
-    atomic_fetch_add (&self->read.shared->flags,
+    atomic_fetch_add (&self->read.shared->closes,
                       1); /* who sends here asks the kernel whether we were the last */
   connection_leave (self);
 }

@@ -663,6 +663,55 @@ shmobj_queue_get_statistics (ShmobjQueue *self, GError **error)
 }
 
 /**
+ * shmobj_queue_shutdown:
+ * @self: a queue
+ * @immediate: whether what is in the queue is given up, too
+ * @error: return location for an error
+ *
+ * Ends the queue for everybody, for good. Puts fail with `SHMOBJ_ERROR_CLOSED` from now on, also
+ * those that wait. Gets go on until the queue is empty and fail then; if @immediate, they fail at
+ * once. All who sleep are woken.
+ *
+ * Returns: %TRUE, or %FALSE with `SHMOBJ_ERROR_BUSY` (a process was stopped while it was inside),
+ * `SHMOBJ_ERROR_CLOSED` (this handle was closed) or an error of making the queue
+ *
+ * Since: 1.0
+ */
+gboolean
+shmobj_queue_shutdown (ShmobjQueue *self, gboolean immediate, GError **error)
+{
+  RingStatus status;
+  guint32 me;
+
+  g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), FALSE);
+
+  if (!queue_ensure (self, error) || (me = participants_me (&self->participants, error)) == 0)
+    return FALSE;
+  status = ring_shut (&self->ring, me, immediate, wait_deadline (G_USEC_PER_SEC));
+  if (status != RING_OK)
+    channel_set_error (&self->ring, "queue", status, NULL, error);
+  return status == RING_OK;
+}
+
+/**
+ * shmobj_queue_is_shut_down:
+ * @self: a queue
+ *
+ * Whether somebody has called [method@Shmobj.Queue.shutdown].
+ *
+ * Returns: %TRUE if so
+ *
+ * Since: 1.0
+ */
+gboolean
+shmobj_queue_is_shut_down (ShmobjQueue *self)
+{
+  g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), FALSE);
+
+  return queue_ensure (self, NULL) && ring_is_shut (&self->ring) != 0;
+}
+
+/**
  * shmobj_queue_close:
  * @self: a queue
  *

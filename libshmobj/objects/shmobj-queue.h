@@ -46,6 +46,21 @@ gboolean shmobj_queue_put_data (ShmobjQueue *self,
                                 GError **error);
 
 SHMOBJ_AVAILABLE_IN_1_0
+gsize shmobj_queue_put_many (ShmobjQueue *self,
+                             GVariant **values,
+                             gsize n_values,
+                             gint64 timeout_us,
+                             GCancellable *cancellable,
+                             GError **error);
+
+SHMOBJ_AVAILABLE_IN_1_0
+GVariant **shmobj_queue_get_many (ShmobjQueue *self,
+                                  guint most,
+                                  gint64 timeout_us,
+                                  GCancellable *cancellable,
+                                  gsize *n_values,
+                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
 GVariant *shmobj_queue_get (ShmobjQueue *self,
                             gint64 timeout_us,
                             GCancellable *cancellable,
@@ -92,6 +107,10 @@ SHMOBJ_AVAILABLE_IN_1_0
 guint64 shmobj_queue_get_capacity (ShmobjQueue *self);
 SHMOBJ_AVAILABLE_IN_1_0
 GVariant *shmobj_queue_get_statistics (ShmobjQueue *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_queue_shutdown (ShmobjQueue *self, gboolean immediate, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_queue_is_shut_down (ShmobjQueue *self);
 SHMOBJ_AVAILABLE_IN_1_0
 void shmobj_queue_close (ShmobjQueue *self);
 

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The reading end of the ring; see base/ring.c. A reader copies out under its guard, then stores
+ * its new position, then con: killed before that store, the message is still there. */
+
+#include "base/ring-private.h"
+
+/* Is what a reader at @pos leaves behind, with @left records in it up to @written, what a writer
+ * asked for? */
+static gboolean
+is_needed (const Ring *ring, guint64 pos, guint64 written, guint32 left, RingNeed *need)
+{
+  Place place;
+
+  if (left == 0)
+    return TRUE; /* nothing more will come */
+  return (ring->maxsize == 0 || left <= bits (&need->left)) &&
+         find_place (ring->capacity, load (&ring->shared->reserved), written, pos, FALSE,
+                     load (&need->size), &place) != RING_FULL;
+}
+
+/* Under the read guard: was anything written since we last looked? */
+static G_NO_INLINE gboolean
+look_for_record (RingShared *shared, guint32 count)
+{
+  guint32 written = WAIT_COUNT (atomic_load_explicit (&shared->pub, memory_order_acquire));
+
+  if (written == count)
+    return FALSE;
+  atomic_store_explicit (&shared->read.other_count, written, memory_order_relaxed);
+  return TRUE;
+}
+
+/* Under the read guard: from @pos to where the record begins; its header in @word. */
+static inline gboolean
+follow (Ring *ring, guint64 *pos, guint64 *word)
+{
+  for (int marks = 0; marks < 2; marks++)
+    {
+      if (offset_of (*pos) > ring->capacity || (*pos & 7) != 0)
+        return FALSE;
+      *word = load ((_Atomic (guint64) *) (ring->data + offset_of (*pos)));
+      if (G_LIKELY (*word < MARK))
+        return TRUE;
+      *pos = next_round (*pos, offset_of (*word));
+    }
+  return FALSE;
+}
+
+/* @n records were copied out, and we are at @pos: shall a writer who waits for room be woken? */
+static G_NO_INLINE void
+publish_room (Ring *ring, guint32 con, guint n, guint64 pos)
+{
+  RingShared *shared = ring->shared;
+  guint32 left = 0;
+  guint64 written = pos;
+
+  if (ring_look_at (&shared->pub, &shared->write, &written, &left))
+    left = (left - WAIT_COUNT (con) - n) & WAIT_COUNT_MASK;
+  if (is_needed (ring, pos, written, left, &shared->bell_need))
+    ring_bell (&shared->out_bell, &ring->out);
+  if ((con & WAIT_SLEEPER) && is_needed (ring, pos, written, left, &shared->seat_need))
+    ring_publish_and_wake (shared, &shared->con, n, &shared->write_seat);
+  else
+    atomic_store_explicit (&shared->con, con + 2 * n, memory_order_release);
+}
+
+/* Under the read guard, after the last record: that is final, and *@pos is what all go on from. */
+static inline void
+leave_behind (Ring *ring, guint32 con, RingPosition *valid, guint n, guint64 pos)
+{
+  RingShared *shared = ring->shared;
+
+  move_to (&shared->read, valid, pos, n);
+  if (G_LIKELY (!(con & WAIT_SLEEPER) && !(bits (&shared->out_bell) & DOORBELL_ARMED)))
+    atomic_store_explicit (&shared->con, con + 2 * n, memory_order_release);
+  else
+    publish_room (ring, con, n, pos);
+}
+
+/* Under the read guard: copies record number @full_count, from *@pos on, and moves *@pos behind it.
+ */
+static inline RingStatus
+read_record (Ring *ring, RingGet *get, guint64 full_count, guint64 *pos)
+{
+  RingShared *shared = ring->shared;
+  guint32 count = full_count & WAIT_COUNT_MASK;
+  guint64 at = *pos, word;
+  const guint8 *record;
+  gsize size;
+
+  if (bits (&shared->read.other_count) == count && !look_for_record (shared, count))
+    return RING_EMPTY;
+  if (G_UNLIKELY (load (&shared->restart) == full_count + 1))
+    at = next_round (at, 0);
+  if (!follow (ring, &at, &word) ||
+      !frame_header_unpack (word, ring->capacity - offset_of (at), &get->header))
+    return RING_CORRUPT;
+  if (!(get->accept & RING_ACCEPT (get->header.kind)))
+    return RING_REFUSED;
+  size = (gsize) get->header.size + get->header.type_length;
+  if (size > get->size)
+    return RING_TOO_SMALL;
+
+  record = ring->data + offset_of (at);
+  __builtin_prefetch (record + 1024, 0, 3);
+  memcpy (get->buffer, record + sizeof (FrameHeader), size);
+  *pos = at + ring_record_size (sizeof (FrameHeader) + size);
+  return RING_OK;
+}
+
+static inline RingStatus
+get_under_guard (Ring *ring, RingGet *get)
+{
+  RingShared *shared = ring->shared;
+  guint32 con = bits (&shared->con), shut = bits (&shared->shut);
+  RingPosition *valid = slot_with (&shared->read, WAIT_COUNT (con));
+  RingStatus status;
+  guint64 pos;
+
+  if (G_UNLIKELY (valid == NULL))
+    return RING_CORRUPT;
+  if (G_UNLIKELY (shut & RING_SHUT_NOW))
+    return RING_CLOSED;
+  pos = load (&valid->pos);
+  status = read_record (ring, get, load (&valid->count), &pos);
+  if (status == RING_OK)
+    leave_behind (ring, con, valid, 1, pos);
+  return G_UNLIKELY (status == RING_EMPTY && shut) ? RING_CLOSED : status;
+}
+
+static RingStatus
+get_many_under_guard (Ring *ring, RingGetMany *many)
+{
+  RingShared *shared = ring->shared;
+  guint32 con = bits (&shared->con), shut = bits (&shared->shut);
+  RingPosition *valid = slot_with (&shared->read, WAIT_COUNT (con));
+  RingGet get = { .accept = many->accept };
+  RingStatus status = RING_OK;
+  guint64 pos;
+  guint n = 0;
+
+  if (valid == NULL)
+    return RING_CORRUPT;
+  if (shut & RING_SHUT_NOW)
+    return RING_CLOSED;
+  pos = load (&valid->pos);
+  while (n < RING_BATCH_MAX && many->got < many->most)
+    {
+      get.buffer = many->buffer + many->used;
+      get.size = many->size - many->used;
+      status = read_record (ring, &get, load (&valid->count) + n, &pos);
+      if (status != RING_OK)
+        break;
+      many->used = MIN (many->used + ring_record_size (get.header.size + get.header.type_length),
+                        many->size);
+      many->headers[many->got++] = get.header;
+      n++;
+    }
+  if (n == 0)
+    return status == RING_EMPTY && shut ? RING_CLOSED : status;
+  leave_behind (ring, con, valid, n, pos);
+  return RING_OK;
+}
+
+/* A try found nothing: who polls the bell without telling us is to hear of the next message. */
+static inline void
+arm_for_pollers (Ring *ring, guint32 me, RingStatus status, gint64 deadline_us)
+{
+  if (G_UNLIKELY (status == RING_EMPTY && (bits (&ring->shared->in_bell) &
+                                           (DOORBELL_WANTED | DOORBELL_ARMED)) == DOORBELL_WANTED))
+    ring_arm_in (ring, me, DOORBELL_ARMED, deadline_us);
+}
+
+RingStatus
+ring_try_get (Ring *ring, guint32 me, RingGet *get, gint64 deadline_us)
+{
+  RingStatus status;
+
+  if (!guard_take (&ring->shared->read.guard, ring->participants, me, deadline_us,
+                   &ring->shared->guards))
+    return RING_STUCK;
+  status = get_under_guard (ring, get);
+  guard_release (&ring->shared->read.guard);
+  arm_for_pollers (ring, me, status, deadline_us);
+  return status;
+}
+
+RingStatus
+ring_try_get_many (Ring *ring, guint32 me, RingGetMany *get, gint64 deadline_us)
+{
+  RingStatus status;
+
+  if (!guard_take (&ring->shared->read.guard, ring->participants, me, deadline_us,
+                   &ring->shared->guards))
+    return RING_STUCK;
+  status = get_many_under_guard (ring, get);
+  guard_release (&ring->shared->read.guard);
+  arm_for_pollers (ring, me, status, deadline_us);
+  return status;
+}
