@@ -5,7 +5,7 @@ translated (shmobj._wrap), then come the protocols of Python, then what makes th
 import gi
 from gi.repository import Gio, GLib, GObject
 
-from . import _connection, _containers, _errors, _locks, _manager, _memory, _queue, _sharing, _wrap
+from . import _asyncio, _connection, _containers, _errors, _locks, _manager, _memory, _queue, _sharing, _wrap
 
 
 def _add(cls, methods):
@@ -52,6 +52,7 @@ def adapt(module, extension):
         _add(cls, common)
 
     give(module.Queue, _queue.Methods, _queue.plain_methods)
+    _add(module.Queue, _asyncio.queue_methods(module.Queue))
     give(module.Connection, _connection.Methods, _connection.plain_methods)
     give(module.Lock, _locks.LockMethods, _locks.plain_lock_methods)
     _containers.LIST, _containers.DICT = module.List, module.Dict

@@ -14,6 +14,22 @@ def methods(module):
             """The dict of that name, made if there is none; without a name a new one."""
             return self.open_dict(name, flags, None)
 
+        def queue(self, name=None, maxsize=0, capacity=0, flags=default):
+            """The queue of that name, made with that size if there is none."""
+            return self.open_queue(name, flags, maxsize, capacity, None)
+
+        def lock(self, name=None, flags=default):
+            """The lock of that name, made if there is none."""
+            return self.open_lock(name, flags, None)
+
+        def event(self, name=None, flags=default):
+            """The event of that name, made if there is none."""
+            return self.open_event(name, flags, None)
+
+        def memory(self, name=None, size=0, flags=default):
+            """The memory of that name, made with that size if there is none."""
+            return self.open_memory(name, flags, size, None)
+
         def __enter__(self):
             return self
 

@@ -298,6 +298,19 @@ class Manager(unittest.TestCase):
             manager.list("other", flags=Shmobj.OpenFlags.EXISTING)
         with self.assertRaises(FileExistsError):
             manager.list("todo", flags=Shmobj.OpenFlags.EXCLUSIVE)
+        jobs = manager.queue("jobs", maxsize=9)
+        self.assertEqual(jobs.get_maxsize(), 9)
+        jobs.put("x")
+        self.assertEqual(manager.queue("jobs").get(), "x")
+        with manager.lock("printer"):
+            self.assertIs(manager.lock("printer").is_locked(), True)
+        manager.event("go").set()
+        self.assertIs(manager.event("go").wait(0), True)
+        manager.memory("block", size=10).buf[:3] = b"abc"
+        self.assertEqual(bytes(manager.memory("block").buf[:3]), b"abc")
+        self.assertEqual(sorted(name for name, _kind, _size in manager.list_objects()),
+                         ["block", "go", "jobs", "printer", "todo"])
+        self.assertTrue("todo" in manager and "nothing" not in manager)
         manager.remove("todo")
         self.assertIsNone(manager.lookup("todo"))
 

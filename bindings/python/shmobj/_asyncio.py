@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""`await queue.get_async()` under any asyncio loop.
+
+PyGObject's own awaitables want a GLib main loop, and in some versions ignore a cancellation. These
+are coroutines of ours on the queue's descriptor. Taking and putting are single calls that do not
+wait, so a coroutine that is cancelled, or whose time is over, has taken nothing.
+"""
+
+import os
+
+from gi.repository import GLib
+
+from . import _errors, _wrap
+
+
+async def _readable(fd, seconds):
+    """Until the descriptor is readable, or the time is over."""
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    ready = loop.create_future()
+    # a copy for each who waits: a loop knows one reader per descriptor
+    copy = os.dup(fd)
+    loop.add_reader(copy, lambda: ready.done() or ready.set_result(None))
+    try:
+        await asyncio.wait_for(ready, seconds)
+    except asyncio.TimeoutError:
+        pass
+    finally:
+        loop.remove_reader(copy)
+        os.close(copy)
+
+
+async def _patiently(attempt, give_up, fd, timeout):
+    timeout_us = _wrap.microseconds(timeout)
+    end = GLib.get_monotonic_time() + timeout_us
+    while True:
+        try:
+            return attempt()
+        except give_up:
+            left = None if timeout_us < 0 else (end - GLib.get_monotonic_time()) / 1e6
+            if left is not None and left <= 0:
+                raise
+        await _readable(fd, left)
+
+
+def queue_methods(cls):
+    get_async, put_async = cls.get_async, cls.put_async
+
+    class Methods:
+        def get_async(self, timeout=None, cancellable=None, callback=None, *data):
+            """Without a callback: a coroutine that takes the next value.
+
+            With one: the call of the library, which ends in the main loop with get_finish()."""
+            if callback:
+                return get_async(self, timeout, cancellable, callback, *data)
+            fd = self.get_fd(GLib.IOCondition.IN)
+            return _patiently(lambda: self.get(False), _errors.Empty, fd, timeout)
+
+        def put_async(self, value, timeout=None, cancellable=None, callback=None, *data):
+            """Without a callback: a coroutine that puts a value.
+
+            With one: the call of the library, which ends in the main loop with put_finish()."""
+            if callback:
+                return put_async(self, value, timeout, cancellable, callback, *data)
+            fd = self.get_fd(GLib.IOCondition.OUT)
+            return _patiently(lambda: self.put(value, False), _errors.Full, fd, timeout)
+
+    return Methods
