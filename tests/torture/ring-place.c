@@ -103,7 +103,7 @@ end_child (pid_t pid)
     ;
 }
 
-static char
+char
 state_of (pid_t pid)
 {
   g_autofree char *path = g_strdup_printf ("/proc/%d/stat", pid), *text = NULL;

@@ -24,5 +24,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (RingPlace, ring_place_free)
 pid_t fork_child (void);
 /* Kills with SIGKILL and waits for the end. */
 void end_child (pid_t pid);
-/* Waits until @pid is in the kernel's state @state ('S' asleep, 'T' stopped); FALSE after 20 s. */
+/* What the kernel says @pid does: 'R', 'S' asleep, 'T' stopped … */
+char state_of (pid_t pid);
+/* Waits until @pid is in that state; FALSE after 20 s. */
 gboolean wait_for_state (pid_t pid, char state);
