@@ -34,6 +34,13 @@ shmobj_frame_set_variant (ShmobjFrame *frame, GVariant *value)
 {
   const char *type = g_variant_get_type_string (value);
 
+  /* bytes in either dress: an `ay` is read as one whatever it was sent as */
+  if (type[0] == 'a' && type[1] == 'y' && type[2] == '\0')
+    {
+      shmobj_frame_set_bytes (frame, g_variant_get_data (value), g_variant_get_size (value));
+      return;
+    }
+
   *frame = (ShmobjFrame){
     .kind = SHMOBJ_FRAME_VARIANT,
     .data = g_variant_get_data (value),

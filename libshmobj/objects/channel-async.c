@@ -25,13 +25,22 @@ typedef struct
   gint64 deadline_us;
 } Operation;
 
+/* When the task is done, not when it is freed: a language that collects garbage may keep it for
+ * long, and a closed end would not hang up meanwhile. */
+static void
+leave_channel (Operation *operation)
+{
+  if (operation->channel.done != NULL)
+    operation->channel.done (operation->self);
+  operation->channel.done = NULL;
+}
+
 static void
 operation_free (gpointer data)
 {
   Operation *operation = data;
 
-  if (operation->channel.done != NULL)
-    operation->channel.done (operation->self);
+  leave_channel (operation);
   g_clear_pointer (&operation->value, g_variant_unref);
   g_object_unref (operation->self);
   g_free (operation);
@@ -108,7 +117,7 @@ arm (Operation *operation, guint32 me, const ShmobjFrame *frame)
 
 /* Tries, and arms the bell if that was in vain. TRUE: the task is completed. */
 static gboolean
-advance (Operation *operation, GTask *task)
+try_and_arm (Operation *operation, GTask *task)
 {
   GError *error = NULL;
   guint32 me = participants_me (operation->channel.ring->participants, &error);
@@ -147,6 +156,15 @@ advance (Operation *operation, GTask *task)
   while (status == RING_AGAIN);
 
   complete (operation, task, status, &frame);
+  return TRUE;
+}
+
+static gboolean
+advance (Operation *operation, GTask *task)
+{
+  if (!try_and_arm (operation, task))
+    return FALSE;
+  leave_channel (operation);
   return TRUE;
 }
 

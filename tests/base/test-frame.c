@@ -82,6 +82,10 @@ test_bytes (void)
       g_assert_cmpstr (g_variant_get_type_string (value), ==, "ay");
       back = g_variant_get_fixed_array (value, &length, 1);
       g_assert_cmpmem (back, length, data, size);
+
+      shmobj_frame_set_variant (&frame, value);
+      g_assert_cmpint (frame.kind, ==, SHMOBJ_FRAME_BYTES);
+      g_assert_cmpmem (frame.data, frame.size, data, size);
     }
 }
 
@@ -210,7 +214,7 @@ main (int argc, char *argv[])
   g_test_init (&argc, &argv, NULL);
 
   g_test_add_func ("/frame/variants-come-back-as-they-were", test_variants);
-  g_test_add_func ("/frame/bytes-of-every-length-come-back", test_bytes);
+  g_test_add_func ("/frame/bytes-of-every-length-come-back-as-such", test_bytes);
   g_test_add_func ("/frame/pickle-is-refused-and-kept", test_pickle);
   g_test_add_func ("/frame/borrowed-bytes-are-copied", test_borrowed);
   g_test_add_func ("/frame/lying-header-is-refused", test_lies);

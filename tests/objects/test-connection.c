@@ -361,6 +361,29 @@ test_async (Fixture *f, gconstpointer data)
   g_clear_error (&r.error);
 }
 
+static void
+keep_result (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  *(GAsyncResult **) user_data = g_object_ref (result);
+}
+
+/* as languages do that collect garbage now and then */
+static void
+test_kept_result (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GAsyncResult) kept = NULL;
+  g_autoptr (GError) error = NULL;
+
+  shmobj_connection_send_async (f->end, g_variant_new_int32 (9), -1, NULL, keep_result, &kept);
+  while (kept == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  shmobj_connection_close (f->end);
+
+  g_assert_cmpint (receive_int (f->start), ==, 9);
+  g_assert_null (shmobj_connection_receive (f->start, 0, NULL, &error));
+  g_assert_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_PEER_GONE);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -378,5 +401,6 @@ main (int argc, char **argv)
   ADD ("/connection/handle-is-the-same-end", NULL, test_handle);
   ADD ("/connection/cancelled-takes-nothing", NULL, test_cancel);
   ADD ("/connection/async", NULL, test_async);
+  ADD ("/connection/closes-though-a-result-is-kept", NULL, test_kept_result);
   return g_test_run ();
 }
