@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+// What `import Shmobj from 'gi://Shmobj'` gives in JavaScript beyond what introspection does:
+//
+//     queue.put(['a', 1]);                      plain values in and out (shmobj/values.js)
+//     queue.get({timeout: 500, cancellable});   options last, milliseconds; none: waits for ever (shmobj/calls.js)
+//     await queue.get_async();                  promises
+//     for await (const job of queue) …          until the queue is closed
+//     for (const item of list) …                List is like an array, Dict like a Map
+//     manager.queue('jobs', {maxsize: 9});      short spellings for open_queue() and so on
+//     lock.run(() => …);                        released whatever happens
+//
+// Nothing that introspection offers is lost: the method that one of these replaces is there with a “_” in front, as
+// in queue._get(-1, null). A classic script: that is what gjs loads overrides as.
+
+const {Gio, GLib} = imports.gi;
+const {toVariant, toBytes, fromVariant} = imports.overrides.shmobj.values;
+const {adapt, integer, isError, mixIn, timeoutOnly, withDefaults} = imports.overrides.shmobj.calls;
+
+// How many items of a list are read at once while iterating.
+const CHUNK = 256;
+
+let Shmobj;
+
+const fromVariants = variants => variants.map(fromVariant);
+const itself = value => value;
+
+// Pairs of keys and values, from an object, a Map or anything else that gives pairs.
+function toItems(source) {
+    const pairs = Symbol.iterator in source ? [...source] : Object.entries(source);
+    return GLib.Variant.new_array(new GLib.VariantType('(vv)'), pairs.map(pair =>
+        GLib.Variant.new_tuple(pair.map(part => GLib.Variant.new_variant(toVariant(part))))));
+}
+
+// What comes until the object is closed or the other end is gone. Closing cancels what waits meanwhile: a get that is
+// under way does not notice by itself.
+async function* messages(source, next) {
+    source._closing ??= new Gio.Cancellable();
+    for (;;) {
+        let message;
+        try {
+            message = await next({cancellable: source._closing});
+        } catch (error) {
+            if (isError(error, Shmobj.Error, 'CLOSED', 'PEER_GONE') || isError(error, Gio.IOErrorEnum, 'CANCELLED'))
+                return;
+            throw error;
+        }
+        yield message;
+    }
+}
+
+class Closing {
+    close() {
+        this._close();
+        this._closing?.cancel();
+    }
+}
+
+class Queue {
+    // Gets until the queue is closed.
+    [Symbol.asyncIterator]() {
+        return messages(this, options => this.get_async(options));
+    }
+}
+
+class Connection {
+    // Receives until the other end is gone, or this one closed.
+    [Symbol.asyncIterator]() {
+        return messages(this, options => this.receive_async(options));
+    }
+}
+
+class Pipe {
+    // const [start, end] = new Shmobj.Pipe();
+    *[Symbol.iterator]() {
+        yield this.steal_start();
+        yield this.steal_end();
+    }
+}
+
+class Lock {
+    // Calls a function with the lock held, and gives back what it returns. A promise is waited for.
+    run(callback, options) {
+        this.acquire(options);
+        return this._runLocked(callback);
+    }
+
+    // The same, without blocking while the lock is not to be had.
+    async run_async(callback, options) {
+        await this.acquire_async(options);
+        return this._runLocked(callback);
+    }
+
+    _runLocked(callback) {
+        let result;
+        try {
+            result = callback();
+        } catch (error) {
+            this.release();
+            throw error;
+        }
+        if (typeof result?.then === 'function')
+            return Promise.resolve(result).finally(() => this.release());
+        this.release();
+        return result;
+    }
+}
+
+class Manager {
+    list(name, {flags = Shmobj.OpenFlags.DEFAULT, cancellable = null} = {}) {
+        return this.open_list(name ?? null, flags, cancellable);
+    }
+
+    dict(name, {flags = Shmobj.OpenFlags.DEFAULT, cancellable = null} = {}) {
+        return this.open_dict(name ?? null, flags, cancellable);
+    }
+
+    lock(name, {flags = Shmobj.OpenFlags.DEFAULT, cancellable = null} = {}) {
+        return this.open_lock(name ?? null, flags, cancellable);
+    }
+
+    event(name, {flags = Shmobj.OpenFlags.DEFAULT, cancellable = null} = {}) {
+        return this.open_event(name ?? null, flags, cancellable);
+    }
+
+    queue(name, {maxsize = 0, capacity = 0, flags = Shmobj.OpenFlags.DEFAULT, cancellable = null} = {}) {
+        return this.open_queue(name ?? null, flags, maxsize, capacity, cancellable);
+    }
+
+    memory(name, {size = 0, flags = Shmobj.OpenFlags.DEFAULT, cancellable = null} = {}) {
+        return this.open_memory(name ?? null, flags, size, cancellable);
+    }
+}
+
+class List {
+    get length() {
+        return this.get_length();
+    }
+
+    // As of an array: undefined, -1 or false where there is nothing.
+    at(index) {
+        return this.get_range(index, index === -1 ? undefined : index + 1)[0];
+    }
+
+    indexOf(value) {
+        try {
+            return this.index(value);
+        } catch (error) {
+            if (isError(error, Gio.IOErrorEnum, 'NOT_FOUND'))
+                return -1;
+            throw error;
+        }
+    }
+
+    includes(value) {
+        return this.contains(value);
+    }
+
+    // Some items at a time; goes on with what is there by then.
+    *[Symbol.iterator]() {
+        for (let start = 0, chunk; chunk === undefined || chunk.length === CHUNK; start += CHUNK) {
+            chunk = this.get_range(start, start + CHUNK);
+            yield* chunk;
+        }
+    }
+}
+
+class Dict {
+    get size() {
+        return this.get_length();
+    }
+
+    // As of a Map: undefined where there is nothing.
+    get(key) {
+        return this.lookup(key);
+    }
+
+    has(key) {
+        return this.contains(key);
+    }
+
+    delete(key) {
+        try {
+            return this.remove(key);
+        } catch (error) {
+            if (isError(error, Gio.IOErrorEnum, 'NOT_FOUND'))
+                return false;
+            throw error;
+        }
+    }
+
+    entries() {
+        return this.items();
+    }
+
+    values() {
+        return this.items().map(([, value]) => value);
+    }
+
+    [Symbol.iterator]() {
+        return this.items()[Symbol.iterator]();
+    }
+}
+
+const index = integer();
+const METHODS = {
+    Queue: {
+        put: {args: [toVariant], waits: true},
+        put_bytes: {args: [toBytes], waits: true},
+        put_data: {args: [itself], waits: true},
+        get: {waits: true, result: fromVariant},
+        get_bytes: {waits: true},
+        get_statistics: {result: fromVariant},
+        wait: {args: [itself, timeoutOnly]},
+    },
+    Connection: {
+        send: {args: [toVariant], waits: true},
+        send_bytes: {args: [toBytes], waits: true},
+        receive: {waits: true, result: fromVariant},
+        receive_bytes: {waits: true},
+        poll: {waits: true},
+    },
+    Lock: {acquire: {waits: true}},
+    Event: {wait: {waits: true}},
+    SharedMemory: {
+        write_bytes: {args: [index, toBytes]},
+    },
+    Manager: {
+        list_objects: {result: fromVariant},
+    },
+    List: {
+        append: {args: [toVariant]},
+        extend: {args: [values => Array.from(values, toVariant)]},
+        insert: {args: [index, toVariant]},
+        get: {args: [index], result: fromVariant},
+        get_range: {args: [integer(0), integer(Number.MAX_SAFE_INTEGER)], result: fromVariants},
+        set: {args: [index, toVariant]},
+        pop: {args: [integer(-1)], result: fromVariant},
+        remove_value: {args: [toVariant]},
+        delete_range: {args: [index, index]},
+        index: {args: [toVariant]},
+        count: {args: [toVariant]},
+        contains: {args: [toVariant]},
+    },
+    Dict: {
+        lookup: {args: [toVariant], result: value => value === null ? undefined : fromVariant(value)},
+        set: {args: [toVariant, toVariant]},
+        update: {args: [toItems]},
+        contains: {args: [toVariant]},
+        pop: {args: [toVariant], result: fromVariant},
+        remove: {args: [toVariant]},
+        keys: {result: fromVariants},
+        items: {result: fromVariant},
+    },
+};
+
+// Handles of a class: Shmobj.Queue.take_inherited('jobs') cannot give anything but a queue.
+function addSharing(cls) {
+    cls.new_from_handle = (handle, fds) => Shmobj.Shareable.new_from_handle(cls, handle, fds);
+    cls.take_inherited = name => Shmobj.Shareable.take_inherited(name, cls);
+}
+
+const MEMBERS = {
+    Queue: [Closing, Queue],
+    Connection: [Closing, Connection],
+    Pipe: [Pipe],
+    Lock: [Lock],
+    Manager: [Manager],
+    List: [List],
+    Dict: [Dict],
+};
+
+// An exception in here would make the import fail, so what the library has not is left alone.
+var _init = function () {
+    Shmobj = this;
+    for (const name of new Set([...Object.keys(METHODS), ...Object.keys(MEMBERS)])) {
+        const cls = this[name];
+        if (cls === undefined)
+            continue;
+        adapt(cls, METHODS[name] ?? {});
+        for (const members of MEMBERS[name] ?? [])
+            mixIn(cls, members);
+        if (cls.prototype.to_handle !== undefined)
+            addSharing(cls);
+    }
+    withDefaults(this.Queue, 'new', 0, 0);
+    withDefaults(this.Pipe, 'new', true, 0);
+    withDefaults(this.Manager, 'new', null, null);
+    withDefaults(this.SharedMemory, 'new_for_name', undefined, this.OpenFlags.DEFAULT, 0);
+};

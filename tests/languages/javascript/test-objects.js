@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+// Pipes, locks, events and memory from JavaScript, and passing objects on.
+
+import Gio from 'gi://Gio';
+import Shmobj from 'gi://Shmobj?version=1';
+import {equal, isTrue, rejects, run, test, throws} from './tap.js';
+
+test('pipe/two-ends', () => {
+    const [start, end] = new Shmobj.Pipe({duplex: true});
+    start.send({a: 1});
+    equal(end.poll({timeout: 0}), true);
+    equal(end.receive(), {a: 1});
+    end.send([1, 'b']);
+    equal(start.receive({timeout: 1000}), [1, 'b']);
+    equal(start.poll({timeout: 1}), false);
+    throws(() => start.receive({timeout: 1}), Gio.IOErrorEnum, Gio.IOErrorEnum.TIMED_OUT);
+    start.send_bytes(new Uint8Array([1]));
+    equal(end.receive_bytes().toArray(), new Uint8Array([1]));
+});
+
+test('pipe/one-way', () => {
+    const [start, end] = Shmobj.Pipe.new(false);
+    isTrue(start.is_readable() !== start.is_writable());
+    isTrue(end.is_readable() !== end.is_writable());
+});
+
+test('pipe/a-loop-receives-until-the-other-end-is-gone', async () => {
+    const [start, end] = Shmobj.Pipe.new();
+    const got = [];
+    const waits = end.receive_async();
+    await start.send_async('first');
+    equal(await waits, 'first');
+    [1, 2, 3].forEach(value => start.send(value));
+    start.close();
+    for await (const message of end)
+        got.push(message);
+    equal(got, [1, 2, 3]);
+    throws(() => end.receive(), Shmobj.Error, Shmobj.Error.PEER_GONE);
+});
+
+test('pipe/closing-ends-the-own-loop', async () => {
+    const [start, end] = new Shmobj.Pipe({duplex: true});
+    const loop = (async () => {
+        for await (const message of end)
+            equal(message, 'one');
+    })();
+    start.send('one');
+    await start.send_async('one');
+    end.close();
+    await loop;
+    throws(() => end.receive(), Shmobj.Error, Shmobj.Error.CLOSED);
+});
+
+test('lock/run-releases-whatever-happens', async () => {
+    const lock = new Shmobj.Lock();
+    equal(lock.run(() => [lock.is_locked(), 5]), [true, 5]);
+    equal(lock.is_locked(), false);
+    throws(() => lock.run(() => {
+        throw new RangeError('inside');
+    }), RangeError);
+    equal(lock.is_locked(), false);
+    const promise = lock.run(async () => {
+        await null;
+        return lock.is_locked();
+    });
+    equal(lock.is_locked(), true);
+    equal(await promise, true);
+    equal(lock.is_locked(), false);
+    await rejects(lock.run(() => Promise.reject(new RangeError('inside'))), RangeError);
+    equal(lock.is_locked(), false);
+});
+
+test('lock/acquire', async () => {
+    const lock = Shmobj.Lock.new();
+    isTrue(lock.acquire());
+    isTrue(lock.is_owned());
+    equal(lock.get_abandoned(), false);
+    lock.release();
+    isTrue(await lock.acquire_async({timeout: 1000}));
+    lock.release();
+    equal(await lock.run_async(() => lock.is_locked()), true);
+    equal(lock.is_locked(), false);
+});
+
+test('event', async () => {
+    const event = new Shmobj.Event();
+    throws(() => event.wait({timeout: 1}), Gio.IOErrorEnum, Gio.IOErrorEnum.TIMED_OUT);
+    await rejects(event.wait_async({timeout: 1}), Gio.IOErrorEnum, Gio.IOErrorEnum.TIMED_OUT);
+    const waits = event.wait_async();
+    event.set();
+    isTrue(await waits);
+    isTrue(event.wait());
+    event.clear();
+    equal(event.is_set(), false);
+});
+
+test('memory', () => {
+    const memory = Shmobj.SharedMemory.new(100);
+    memory.write_data(10, new Uint8Array([1, 2, 3]));
+    memory.write_bytes(13, new Uint8Array([4]));
+    equal(memory.read_data(9, 6), new Uint8Array([0, 1, 2, 3, 4, 0]));
+    equal(memory.read_bytes(10, 2).toArray(), new Uint8Array([1, 2]));
+    throws(() => memory.write_bytes(0.5, new Uint8Array([4])), TypeError);
+    throws(() => memory.read_data(99, 2), Gio.IOErrorEnum, Gio.IOErrorEnum.INVALID_ARGUMENT);
+    throws(() => Shmobj.SharedMemory.new_for_name('shmobj-js-there-is-none', Shmobj.OpenFlags.EXISTING),
+        Gio.IOErrorEnum, Gio.IOErrorEnum.NOT_FOUND);
+});
+
+test('handles/are-the-same-object', () => {
+    const fds = new Gio.UnixFDList();
+    const queue = new Shmobj.Queue();
+    const [start, end] = Shmobj.Pipe.new();
+    const objects = [queue, new Shmobj.Lock(), new Shmobj.Event(), Shmobj.SharedMemory.new(64), end];
+    const again = objects.map(object => object.constructor.new_from_handle(object.to_handle(fds), fds));
+    equal(again.map(object => object.constructor.name), objects.map(object => object.constructor.name));
+    queue.put('through the other one');
+    equal(again[0].get(), 'through the other one');
+    start.send(1);
+    equal(again[4].receive(), 1);
+    throws(() => Shmobj.Lock.new_from_handle(queue.to_handle(fds), fds), Shmobj.Error, Shmobj.Error.WRONG_KIND);
+});
+
+const CHILD = `
+    imports.gi.versions.Shmobj = '1';
+    const {Shmobj} = imports.gi;
+    const jobs = Shmobj.Queue.take_inherited('jobs');
+    const answers = Shmobj.Queue.take_inherited('answers');
+    for (let job = jobs.get(); job !== null; job = jobs.get())
+        answers.put({job, twice: job * 2});
+`;
+
+test('handles/a-child-takes-what-it-was-passed', async () => {
+    const launcher = new Gio.SubprocessLauncher();
+    const jobs = new Shmobj.Queue();
+    const answers = new Shmobj.Queue();
+    jobs.pass_to(launcher, 'jobs');
+    answers.pass_to(launcher, 'answers');
+    const child = launcher.spawnv(['gjs', '-c', CHILD]);
+    [1, 2, null].forEach(job => jobs.put(job));
+    equal(await answers.get_async({timeout: 60000}), {job: 1, twice: 2});
+    equal(await answers.get_async({timeout: 60000}), {job: 2, twice: 4});
+    isTrue(child.wait(null) && child.get_successful());
+    throws(() => Shmobj.Queue.take_inherited('jobs'), Gio.IOErrorEnum, Gio.IOErrorEnum.NOT_FOUND);
+});
+
+run();

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+// Queue: plain values, options, promises, loops, and the methods of introspection beside them.
+
+import Gio from 'gi://Gio';
+import GLib from 'gi://GLib';
+import Shmobj from 'gi://Shmobj?version=1';
+import {equal, isTrue, rejects, run, test, throws, until} from './tap.js';
+
+test('plain-values-in-and-out', () => {
+    const queue = new Shmobj.Queue({maxsize: 10});
+    equal(queue.get_maxsize(), 10);
+    for (const value of [['a', 1], null, {a: [1, 2.5]}, 'text', 7n, 2n ** 63n])
+        isTrue(queue.put(value));
+    equal(queue.get_size(), 6);
+    equal([1, 2, 3, 4, 5, 6].map(() => queue.get()), [['a', 1], null, {a: [1, 2.5]}, 'text', 7, 2n ** 63n]);
+    isTrue(queue.is_empty());
+});
+
+test('constructed-in-all-ways', () => {
+    equal(new Shmobj.Queue().get_maxsize(), 0);
+    equal(Shmobj.Queue.new().get_maxsize(), 0);
+    equal(Shmobj.Queue.new(4, 65536).get_maxsize(), 4);
+    isTrue(Shmobj.Queue.new(4, 65536).get_capacity() >= 65536);
+});
+
+test('giving-up-is-empty-or-full', () => {
+    const queue = new Shmobj.Queue({maxsize: 1});
+    for (const options of [{timeout: 0}, {timeout: 0.25}, {timeout: 3}])
+        throws(() => queue.get(options), Shmobj.Error, Shmobj.Error.EMPTY);
+    queue.put('x');
+    for (const options of [{timeout: 0}, {timeout: 0.25}, {timeout: 3}])
+        throws(() => queue.put('y', options), Shmobj.Error, Shmobj.Error.FULL);
+    equal(queue.get({timeout: 0}), 'x');
+});
+
+test('timeouts-are-milliseconds', () => {
+    const queue = new Shmobj.Queue();
+    const before = GLib.get_monotonic_time();
+    throws(() => queue.get({timeout: 20.5}), Shmobj.Error, Shmobj.Error.EMPTY);
+    isTrue(GLib.get_monotonic_time() - before >= 20500);
+});
+
+test('options-that-make-no-sense-are-refused', () => {
+    const queue = new Shmobj.Queue();
+    const wrong = [0, 500, null, [], new Gio.Cancellable(), () => 1, {timout: 1}, {timeout: -1}, {timeout: '5'},
+        {timeout: NaN}, {timeout: null}];
+    for (const options of wrong) {
+        throws(() => queue.get(options), TypeError);
+        throws(() => queue.put(1, options), TypeError);
+    }
+    isTrue(queue.is_empty());
+});
+
+test('what-cannot-be-put-changes-nothing', () => {
+    const queue = new Shmobj.Queue();
+    throws(() => queue.put(new Set()), Shmobj.Error, Shmobj.Error.NOT_REPRESENTABLE);
+    throws(() => queue.put_bytes('text'), TypeError);
+    isTrue(queue.is_empty());
+});
+
+test('a-cancelled-get-takes-nothing', () => {
+    const queue = new Shmobj.Queue();
+    const cancellable = new Gio.Cancellable();
+    queue.put(1);
+    cancellable.cancel();
+    throws(() => queue.get({cancellable}), Gio.IOErrorEnum, Gio.IOErrorEnum.CANCELLED);
+    equal(queue.get({timeout: 0, cancellable: new Gio.Cancellable()}), 1);
+});
+
+test('bytes', () => {
+    const queue = new Shmobj.Queue();
+    queue.put_bytes(new Uint8Array([1, 2, 3]));
+    queue.put_bytes(new GLib.Bytes([4]), {timeout: 0});
+    queue.put_data(new Uint8Array([5, 6]));
+    queue.put(new Uint8Array([7]));
+    equal(queue.get(), new Uint8Array([1, 2, 3]));
+    equal([1, 2, 3].map(() => queue.get_bytes({timeout: 0}).toArray()), [[4], [5, 6], [7]].map(b => new Uint8Array(b)));
+});
+
+test('what-introspection-made-is-still-there', () => {
+    const queue = new Shmobj.Queue();
+    queue._put(new GLib.Variant('(iy)', [1, 2]), -1, null);
+    equal(queue._get(0, null).print(true), '(1, byte 0x02)');
+    throws(() => queue._get(0, null), Shmobj.Error, Shmobj.Error.EMPTY);
+});
+
+test('wait-and-statistics', () => {
+    const queue = new Shmobj.Queue();
+    equal(queue.wait(GLib.IOCondition.IN, {timeout: 1}), false);
+    throws(() => queue.wait(GLib.IOCondition.IN, {cancellable: null}), TypeError);
+    queue.put(1);
+    equal(queue.wait(GLib.IOCondition.IN), true);
+    const statistics = queue.get_statistics();
+    isTrue(Object.keys(statistics).length > 0);
+    isTrue(Object.values(statistics).every(value => value === null || typeof value !== 'object'));
+});
+
+test('promises', async () => {
+    const queue = new Shmobj.Queue({maxsize: 1});
+    const later = queue.get_async();
+    queue.put(['now', 1]);
+    equal(await later, ['now', 1]);
+    isTrue(await queue.put_async({n: 1}));
+    const blocked = queue.put_async({n: 2}, {timeout: 60000});
+    equal(await queue.get_async({timeout: 60000}), {n: 1});
+    isTrue(await blocked);
+    equal(await queue.get_async(), {n: 2});
+});
+
+test('promises-are-rejected', async () => {
+    const queue = new Shmobj.Queue({maxsize: 1});
+    const cancellable = new Gio.Cancellable();
+    const waits = queue.get_async({cancellable});
+    cancellable.cancel();
+    await rejects(waits, Gio.IOErrorEnum, Gio.IOErrorEnum.CANCELLED);
+    await rejects(queue.get_async({timeout: 1}), Shmobj.Error, Shmobj.Error.EMPTY);
+    await rejects(queue.get_async(0), TypeError);
+    await rejects(queue.put_async(new Set()), Shmobj.Error, Shmobj.Error.NOT_REPRESENTABLE);
+    await queue.put_async(1);
+    await rejects(queue.put_async(2, {timeout: 0}), Shmobj.Error, Shmobj.Error.FULL);
+    equal(queue.get_size(), 1);
+});
+
+test('many-promises-each-get-one', async () => {
+    const queue = new Shmobj.Queue();
+    const waits = Array.from({length: 50}, () => queue.get_async());
+    for (let i = 0; i < 50; i++)
+        await queue.put_async(i);
+    const got = await Promise.all(waits);
+    equal(got.sort((a, b) => a - b), Array.from({length: 50}, (_, i) => i));
+});
+
+test('a-loop-gets-until-the-queue-is-closed', async () => {
+    const queue = new Shmobj.Queue();
+    const got = [];
+    const loop = (async () => {
+        for await (const job of queue)
+            got.push(job);
+    })();
+    queue.put('a');
+    queue.put('b');
+    await until(() => got.length === 2);
+    queue.put('c');
+    await until(() => got.length === 3);
+    queue.close();
+    await loop;
+    equal(got, ['a', 'b', 'c']);
+    throws(() => queue.put(1), Shmobj.Error, Shmobj.Error.CLOSED);
+});
+
+test('leaving-a-loop-loses-nothing', async () => {
+    const queue = new Shmobj.Queue();
+    [1, 2, 3].forEach(value => queue.put(value));
+    for await (const job of queue) {
+        equal(job, 1);
+        break;
+    }
+    equal(await queue.get_async(), 2);
+    for await (const job of queue) {
+        equal(job, 3);
+        break;
+    }
+    isTrue(queue.is_empty());
+});
+
+test('an-error-ends-a-loop', async () => {
+    const queue = new Shmobj.Queue();
+    queue.get_async = () => Promise.reject(new Error('from inside'));
+    await rejects((async () => {
+        for await (const job of queue)
+            throw new TypeError(`${job}`);
+    })(), Error);
+});
+
+run();
