@@ -20,29 +20,36 @@ typedef struct
 {
   GSource source;
   gpointer owner; /* (owned) */
-  Ring *ring;     /* (unowned): the owner's */
+  ChannelEnds ends;
   GIOCondition condition;
 } ChannelSource;
 
 static gboolean
-is_ready (Ring *ring, GIOCondition condition)
+is_ready (const ChannelEnds *ends, gpointer owner, GIOCondition condition)
 {
-  return ((condition & G_IO_IN) && ring_worth_getting (ring)) ||
-         ((condition & G_IO_OUT) && ring_worth_putting (ring, ROOM_FOR_A_SMALL_MESSAGE));
+  return ((condition & G_IO_IN) && ring_worth_getting (ends->in)) ||
+         ((condition & G_IO_OUT) && ring_worth_putting (ends->out, ROOM_FOR_A_SMALL_MESSAGE)) ||
+         (ends->is_over != NULL && ends->is_over (owner));
 }
 
-/* TRUE: no need to sleep. */
+/* TRUE: no need to sleep; who tries then is told what is wrong, if something is. */
 static gboolean
-arm (Ring *ring, GIOCondition condition, guint32 bits)
+arm (const ChannelEnds *ends, GIOCondition condition)
 {
-  guint32 me = participants_me (ring->participants, NULL);
+  guint32 me = participants_me ((ends->in != NULL ? ends->in : ends->out)->participants, NULL);
 
   if (me == 0)
-    return TRUE; /* who is dispatched and tries is told what is wrong */
-  if ((condition & G_IO_IN) && ring_arm_in (ring, me, bits, 0) != RING_OK)
+    return TRUE;
+  if ((condition & G_IO_IN) && ring_arm_in (ends->in, me, DOORBELL_ARMED, 0) != RING_OK)
     return TRUE;
   return (condition & G_IO_OUT) &&
-         ring_arm_out (ring, me, bits, ROOM_FOR_A_SMALL_MESSAGE, 0) != RING_OK;
+         ring_arm_out (ends->out, me, DOORBELL_ARMED, ROOM_FOR_A_SMALL_MESSAGE, 0) != RING_OK;
+}
+
+gboolean
+channel_is_ready_or_armed (const ChannelEnds *ends, gpointer owner, GIOCondition condition)
+{
+  return is_ready (ends, owner, condition) || arm (ends, condition);
 }
 
 static gboolean
@@ -51,8 +58,7 @@ channel_source_prepare (GSource *source, int *timeout_ms)
   ChannelSource *self = (ChannelSource *) source;
 
   *timeout_ms = -1;
-  return is_ready (self->ring, self->condition) ||
-         arm (self->ring, self->condition, DOORBELL_ARMED);
+  return channel_is_ready_or_armed (&self->ends, self->owner, self->condition);
 }
 
 static gboolean
@@ -60,7 +66,7 @@ channel_source_check (GSource *source)
 {
   ChannelSource *self = (ChannelSource *) source;
 
-  return is_ready (self->ring, self->condition);
+  return is_ready (&self->ends, self->owner, self->condition);
 }
 
 static gboolean
@@ -83,19 +89,24 @@ static GSourceFuncs channel_source_funcs = {
 };
 
 GSource *
-channel_source_new (Ring *ring, gpointer owner, GIOCondition condition, GCancellable *cancellable)
+channel_source_new (const ChannelEnds *ends,
+                    gpointer owner,
+                    GIOCondition condition,
+                    GCancellable *cancellable)
 {
   GSource *source = g_source_new (&channel_source_funcs, sizeof (ChannelSource));
   ChannelSource *self = (ChannelSource *) source;
 
   self->owner = g_object_ref (owner);
-  self->ring = ring;
+  self->ends = *ends;
   self->condition = condition;
   g_source_set_static_name (source, "shmobj channel");
   if (condition & G_IO_IN)
-    g_source_add_unix_fd (source, ring->in.poll_fd, G_IO_IN);
+    g_source_add_unix_fd (source, ends->in->in.poll_fd, G_IO_IN);
   if (condition & G_IO_OUT)
-    g_source_add_unix_fd (source, ring->out.poll_fd, G_IO_IN);
+    g_source_add_unix_fd (source, ends->out->out.poll_fd, G_IO_IN);
+  if (ends->death_fd >= 0)
+    g_source_add_unix_fd (source, ends->death_fd, G_IO_HUP);
   if (cancellable != NULL)
     {
       g_autoptr (GSource) child = g_cancellable_source_new (cancellable);

@@ -5,10 +5,26 @@
 
 /* Waiting for a channel in somebody else's loop (objects/channel-source.c). */
 
-/* A source that is ready while a get (G_IO_IN) or a put of a small message (G_IO_OUT) may succeed.
- * Keeps @owner, which keeps @ring. Its callback is a GSourceFunc. */
-GSource *
-channel_source_new (Ring *ring, gpointer owner, GIOCondition condition, GCancellable *cancellable);
+/* What a source looks at: @in for G_IO_IN, @out for G_IO_OUT; either may be NULL if its condition
+ * is not asked for. */
+typedef struct
+{
+  Ring *in, *out; /* (unowned): the owner's */
+  int death_fd;   /* hangs up when the other side goes; -1: there is no such thing */
+  gboolean (*is_over) (
+      gpointer owner); /* (nullable): then trying says so, and the source is ready */
+} ChannelEnds;
+
+/* A source that is ready while a get or a put of a small message need not wait. Keeps @owner. Its
+ * callback is a GSourceFunc. */
+GSource *channel_source_new (const ChannelEnds *ends,
+                             gpointer owner,
+                             GIOCondition condition,
+                             GCancellable *cancellable);
+
+/* Is it so now? If not, the bells are armed, and the descriptors tell when to ask again. */
+gboolean
+channel_is_ready_or_armed (const ChannelEnds *ends, gpointer owner, GIOCondition condition);
 
 /* The descriptor of one condition, armed from now on; -1 with an error. */
 int channel_get_fd (Ring *ring, const char *noun, GIOCondition condition, GError **error);

@@ -304,7 +304,8 @@ connection_enter (ShmobjConnection *self, GError **error)
         connection_leave (self);
         break;
       }
-  g_set_error_literal (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CLOSED, "This end of the pipe was closed");
+  g_set_error_literal (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CLOSED,
+                       "This end of a pipe is not open: it was closed, or not made by a Pipe");
   return FALSE;
 }
 

@@ -65,6 +65,20 @@ gboolean shmobj_connection_poll (ShmobjConnection *self,
                                  GCancellable *cancellable,
                                  GError **error);
 SHMOBJ_AVAILABLE_IN_1_0
+GSource *shmobj_connection_create_source (ShmobjConnection *self,
+                                          GIOCondition condition,
+                                          GCancellable *cancellable,
+                                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+int shmobj_connection_get_fd (ShmobjConnection *self, GIOCondition condition, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjConnection **shmobj_connection_wait (ShmobjConnection **connections,
+                                           gsize n_connections,
+                                           gint64 timeout_us,
+                                           GCancellable *cancellable,
+                                           gsize *n_ready,
+                                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_connection_is_readable (ShmobjConnection *self);
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_connection_is_writable (ShmobjConnection *self);

@@ -483,8 +483,10 @@ shmobj_queue_create_source (ShmobjQueue *self,
 {
   g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), NULL);
 
-  return queue_ensure (self, error) ? channel_source_new (&self->ring, self, condition, cancellable)
-                                    : NULL;
+  return queue_ensure (self, error)
+             ? channel_source_new (&(ChannelEnds){ &self->ring, &self->ring, -1, NULL }, self,
+                                   condition, cancellable)
+             : NULL;
 }
 
 /**

@@ -361,12 +361,6 @@ test_async (Fixture *f, gconstpointer data)
   g_clear_error (&r.error);
 }
 
-static void
-keep_result (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  *(GAsyncResult **) user_data = g_object_ref (result);
-}
-
 /* as languages do that collect garbage now and then */
 static void
 test_kept_result (Fixture *f, gconstpointer data)
@@ -382,6 +376,115 @@ test_kept_result (Fixture *f, gconstpointer data)
   g_assert_cmpint (receive_int (f->start), ==, 9);
   g_assert_null (shmobj_connection_receive (f->start, 0, NULL, &error));
   g_assert_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_PEER_GONE);
+}
+
+static gboolean
+is_readable (int fd)
+{
+  GPollFD poll = { fd, G_IO_IN, 0 };
+
+  return g_poll (&poll, 1, 0) == 1;
+}
+
+static void
+test_fd (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  int in = shmobj_connection_get_fd (f->start, G_IO_IN, &error);
+
+  g_assert_no_error (error);
+  for (int i = 0; i < 50; i++)
+    {
+      g_assert_false (is_readable (in));
+      send_int (f->end, i);
+      send_int (f->end, i);
+      g_assert_true (is_readable (in));
+      receive_int (f->start);
+      g_assert_true (is_readable (in));
+      receive_int (f->start);
+      g_assert_null (shmobj_connection_receive (f->start, 0, NULL, NULL));
+    }
+  g_clear_object (&f->end);
+  g_assert_true (is_readable (in));
+}
+
+static gboolean
+on_source (gpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) value =
+      shmobj_connection_receive (g_object_get_data (data, "connection"), 0, NULL, &error);
+  int *got = g_object_get_data (data, "got");
+
+  if (value == NULL)
+    {
+      if (g_error_matches (error, SHMOBJ_ERROR, SHMOBJ_ERROR_PEER_GONE))
+        *got = -*got;
+      return *got >= 0;
+    }
+  ++*got;
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+test_source (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GSource) source = shmobj_connection_create_source (f->start, G_IO_IN, NULL, &error);
+  g_autoptr (GObject) box = g_object_new (G_TYPE_OBJECT, NULL);
+  int got = 0;
+  pid_t child;
+
+  g_assert_no_error (error);
+  g_object_set_data (box, "connection", f->start);
+  g_object_set_data (box, "got", &got);
+  g_source_set_callback (source, on_source, box, NULL);
+  g_source_attach (source, NULL);
+  child = fork ();
+  if (child == 0)
+    {
+      for (int i = 0; i < 500; i++)
+        {
+          send_int (f->end, i);
+          if (i % 50 == 0)
+            g_usleep (300);
+        }
+      _exit (0);
+    }
+  g_clear_object (&f->end);
+  while (got >= 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpint (got, ==, -500);
+  waitpid (child, NULL, 0);
+}
+
+static void
+test_wait (Fixture *f, gconstpointer data)
+{
+  Fixture others[3];
+  ShmobjConnection *all[4] = { f->start }, **ready;
+  g_autoptr (GError) error = NULL;
+  gsize n;
+
+  for (int i = 0; i < 3; i++)
+    {
+      set_up (&others[i], NULL);
+      all[i + 1] = others[i].start;
+    }
+  g_assert_null (shmobj_connection_wait (all, 4, 2000, NULL, &n, &error));
+  assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+  send_int (others[1].end, 1);
+  g_clear_object (&others[2].end);
+  ready = shmobj_connection_wait (all, 4, -1, NULL, &n, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (n, ==, 2);
+  g_assert_true (ready[0] == others[1].start && ready[1] == others[2].start);
+  g_free (ready);
+  shmobj_connection_close (others[0].start);
+  g_assert_null (shmobj_connection_wait (all, 4, 0, NULL, &n, &error));
+  assert_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CLOSED);
+  for (int i = 0; i < 3; i++)
+    tear_down (&others[i], NULL);
 }
 
 int
@@ -402,5 +505,8 @@ main (int argc, char **argv)
   ADD ("/connection/cancelled-takes-nothing", NULL, test_cancel);
   ADD ("/connection/async", NULL, test_async);
   ADD ("/connection/closes-though-a-result-is-kept", NULL, test_kept_result);
+  ADD ("/connection/descriptor", NULL, test_fd);
+  ADD ("/connection/source", NULL, test_source);
+  ADD ("/connection/wait-for-many", NULL, test_wait);
   return g_test_run ();
 }
