@@ -363,6 +363,14 @@ test_async (Fixture *f, gconstpointer data)
 
 /* as languages do that collect garbage now and then */
 static void
+keep_result (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  *(GAsyncResult **) user_data = g_object_ref (result);
+}
+
+/* as languages do that collect garbage now and then */
+
+static void
 test_kept_result (Fixture *f, gconstpointer data)
 {
   g_autoptr (GAsyncResult) kept = NULL;
