@@ -31,6 +31,8 @@ void encoded_clear (Encoded *encoded);
 /* A new reference, or NULL with a Python exception. @frame comes from another process and is
  * believed nothing. */
 PyObject *codec_decode (const ShmobjFrame *frame, gboolean allow_pickle);
+/* The same for a frame that owns its bytes; clears it. */
+PyObject *codec_take (ShmobjFrame *frame, gboolean allow_pickle);
 
 /* For a reader: which kinds of frames it takes, as a mask. */
 static inline guint

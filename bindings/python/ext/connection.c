@@ -61,7 +61,7 @@ connection_receive (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n,
 {
   static const char *const names[] = { "timeout", NULL };
   Transfer self = { object_of (wrapper, SHMOBJ_TYPE_CONNECTION) };
-  PyObject *slots[1], *result;
+  PyObject *slots[1];
   int allow_pickle;
   gint64 timeout_us;
 
@@ -74,9 +74,7 @@ connection_receive (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n,
   if (!attempt (try_receive, &self, timeout_us))
     return NULL;
 
-  result = codec_decode (&self.frame, allow_pickle);
-  shmobj_frame_clear (&self.frame);
-  return result;
+  return codec_take (&self.frame, allow_pickle);
 }
 
 static gboolean

@@ -50,15 +50,6 @@ look_up (Target *self, PyObject *key, ShmobjFrame *frame)
 }
 
 static PyObject *
-decoded (ShmobjFrame *frame, gboolean allow_pickle)
-{
-  PyObject *result = codec_decode (frame, allow_pickle);
-
-  shmobj_frame_clear (frame);
-  return result;
-}
-
-static PyObject *
 dict_get_item (PyObject *wrapper, PyObject *key)
 {
   Target self;
@@ -71,7 +62,7 @@ dict_get_item (PyObject *wrapper, PyObject *key)
   found = look_up (&self, key, &frame);
   if (found == 0)
     return no_key (key);
-  return found < 0 ? NULL : decoded (&frame, self.allow_pickle);
+  return found < 0 ? NULL : codec_take (&frame, self.allow_pickle);
 }
 
 /* get (key, default=None) */
@@ -90,7 +81,7 @@ dict_get (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject 
   found = look_up (&self, slots[0], &frame);
   if (found == 0)
     return Py_NewRef (slots[1] ? slots[1] : Py_None);
-  return found < 0 ? NULL : decoded (&frame, self.allow_pickle);
+  return found < 0 ? NULL : codec_take (&frame, self.allow_pickle);
 }
 
 static PyObject *
@@ -162,7 +153,7 @@ dict_set_default (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, P
       if (found < 0)
         errors_raise (error);
       else
-        result = found ? decoded (&frame, self.allow_pickle) : Py_NewRef (slots[1]);
+        result = found ? codec_take (&frame, self.allow_pickle) : Py_NewRef (slots[1]);
     }
   encoded_clear (&key);
   encoded_clear (&value);
@@ -258,7 +249,7 @@ dict_pop (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject 
       Py_END_ALLOW_THREADS;
 
       if (done)
-        result = decoded (&frame, self.allow_pickle);
+        result = codec_take (&frame, self.allow_pickle);
       else if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
         errors_raise (error);
       else

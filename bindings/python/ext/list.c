@@ -44,15 +44,6 @@ ended (gboolean done, GError *error, const char *missing)
 }
 
 static PyObject *
-decoded (ShmobjFrame *frame, gboolean allow_pickle)
-{
-  PyObject *result = codec_decode (frame, allow_pickle);
-
-  shmobj_frame_clear (frame);
-  return result;
-}
-
-static PyObject *
 list_append (PyObject *wrapper, PyObject *value)
 {
   Target self;
@@ -203,7 +194,7 @@ list_get (PyObject *wrapper, PyObject *position)
     return NULL;
   if (!shmobj_list_get_frame (self.list, index, &frame, &error))
     return errors_raise_missing (error, NO_ITEM);
-  return decoded (&frame, self.allow_pickle);
+  return codec_take (&frame, self.allow_pickle);
 }
 
 /* [index]; a slice goes to Python's _get_slice. */
@@ -277,7 +268,7 @@ list_pop (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n)
                            : pop_variant (self.list, index, &frame, &error);
   Py_END_ALLOW_THREADS;
 
-  return done ? decoded (&frame, self.allow_pickle) : errors_raise_missing (error, NO_ITEM);
+  return done ? codec_take (&frame, self.allow_pickle) : errors_raise_missing (error, NO_ITEM);
 }
 
 static PyObject *

@@ -31,11 +31,11 @@ try_get (gpointer data, gint64 timeout_us, gboolean *interrupted, GError **error
                                  error);
 }
 
-/* put (value, block=True, timeout=None) */
+/* put (obj, block=True, timeout=None) */
 static PyObject *
 queue_put (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject *keywords)
 {
-  static const char *const names[] = { "value", "block", "timeout", NULL };
+  static const char *const names[] = { "obj", "block", "timeout", NULL };
   Transfer self = { object_of (wrapper, SHMOBJ_TYPE_QUEUE) };
   PyObject *slots[3];
   int allow_pickle;
@@ -65,7 +65,7 @@ queue_get (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject
 {
   static const char *const names[] = { "block", "timeout", NULL };
   Transfer self = { object_of (wrapper, SHMOBJ_TYPE_QUEUE) };
-  PyObject *slots[2], *result;
+  PyObject *slots[2];
   int allow_pickle;
   gint64 timeout_us;
 
@@ -78,14 +78,12 @@ queue_get (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject
   if (!attempt (try_get, &self, timeout_us))
     return NULL;
 
-  result = codec_decode (&self.frame, allow_pickle);
-  shmobj_frame_clear (&self.frame);
-  return result;
+  return codec_take (&self.frame, allow_pickle);
 }
 
 PyMethodDef queue_methods[] = {
   { "put", AS_METHOD (queue_put), FAST,
-    "put(value, block=True, timeout=None)\n--\n\nPuts a value, and waits for room if need be." },
+    "put(obj, block=True, timeout=None)\n--\n\nPuts a value, and waits for room if need be." },
   { "get", AS_METHOD (queue_get), FAST,
     "get(block=True, timeout=None)\n--\n\nTakes the next value, and waits for one if need be." },
   { NULL },

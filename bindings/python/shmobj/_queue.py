@@ -11,9 +11,9 @@ class Methods:
 
     allow_pickle = False
 
-    def put_nowait(self, value):
+    def put_nowait(self, obj):
         """Puts, or raises Full at once."""
-        self.put(value, False)
+        self.put(obj, False)
 
     def get_nowait(self):
         """Gets, or raises Empty at once."""
@@ -54,9 +54,9 @@ def plain_methods(cls):
             put(queue, value, 0)
 
     class Plain:
-        def put(self, value, block=True, timeout=None):
+        def put(self, obj, block=True, timeout=None):
             """Puts a value, and waits for room if need be."""
-            patiently(lambda: try_put(self, value), _errors.Full, self, GLib.IOCondition.OUT, block, timeout)
+            patiently(lambda: try_put(self, obj), _errors.Full, self, GLib.IOCondition.OUT, block, timeout)
 
         def get(self, block=True, timeout=None):
             """Takes the next value, and waits for one if need be."""
