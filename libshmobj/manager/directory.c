@@ -143,6 +143,14 @@ make_locked (const char *root, const char *prefix, char **path)
       if (g_mkdtemp_full (template, 0700) == NULL)
         return -1;
       fd = open_directory (template);
+      if (fd < 0 && errno != ENOENT)
+        {
+          int failure = errno;
+
+          rmdir (template);
+          errno = failure;
+          return -1;
+        }
       if (fd >= 0 && flock (fd, LOCK_SH | LOCK_NB) == 0 && is_linked (fd))
         {
           *path = g_steal_pointer (&template);

@@ -171,6 +171,25 @@ open_made (Making *making, Store *store, guint64 id, GError **error)
       SHMOBJ_OPEN_EXISTING | (making->flags & SHMOBJ_OPEN_READ_ONLY), 0, error);
 }
 
+/* What is removed while it is opened looks odd in many ways; it is NOT_FOUND. */
+static GObject *
+open_made_or_gone (Making *making, Store *store, guint64 id, GError **error)
+{
+  GError *local_error = NULL, *gone = NULL;
+  GObject *object = open_made (making, store, id, &local_error);
+  ObjectRecord record;
+
+  if (object != NULL)
+    return object;
+  if (!read_record (store, id, &record, &gone))
+    {
+      g_clear_error (&local_error);
+      local_error = gone;
+    }
+  g_propagate_error (error, local_error);
+  return NULL;
+}
+
 static GObject *
 open_once (Making *making, GCancellable *cancellable, GError **error)
 {
@@ -185,7 +204,7 @@ open_once (Making *making, GCancellable *cancellable, GError **error)
   GObject *object = NULL;
 
   if (store != NULL && names_open (store, &how, error))
-    object = open_made (making, store, how.id, error);
+    object = open_made_or_gone (making, store, how.id, error);
   else if (making->object != NULL) /* made, but its name was not */
     remove_file (making->directory_fd, how.id, making->kind);
   g_clear_object (&making->object);

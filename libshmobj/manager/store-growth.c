@@ -32,7 +32,43 @@
 #define STEP_MIN (G_GUINT64_CONSTANT (64) << 10)
 #define STEP_MAX (G_GUINT64_CONSTANT (64) << 20)
 #define SIZE_LOCK_US (20 * G_USEC_PER_SEC)
+#define HELD_MAX 16      /* threads of a process that open or grow stores at the same time */
 #define PAGES_PER_TXN 32 /* copies of inner pages and of the free list, generously */
+
+/* Descriptors with a size lock, or on the way to one. A forked child closes its copies: a lock ends
+ * with the last copy, and a child that waits for the lock it has itself waits in vain. */
+static int held_fds[HELD_MAX] = { [0 ... HELD_MAX - 1] = -1 };
+
+static void
+close_held_in_child (ForkHook *hook)
+{
+  for (guint i = 0; i < HELD_MAX; i++)
+    {
+      if (held_fds[i] >= 0)
+        close (held_fds[i]);
+      held_fds[i] = -1;
+    }
+}
+
+static ForkHook held_hook = { .in_child = close_held_in_child };
+
+__attribute__ ((constructor)) static void
+watch_forks (void)
+{
+  fork_hook_add (&held_hook);
+}
+
+static gboolean
+exchange_held (int old_fd, int new_fd)
+{
+  for (guint i = 0; i < HELD_MAX; i++)
+    if (held_fds[i] == old_fd)
+      {
+        held_fds[i] = new_fd;
+        return TRUE;
+      }
+  return FALSE;
+}
 
 /* The descriptor that holds the lock, or -errno. A stopped holder makes us give up in the end. */
 int
@@ -40,29 +76,35 @@ store_size_lock (const char *path)
 {
   g_autofree char *file = g_build_filename (path, "format", NULL);
   gint64 deadline = g_get_monotonic_time () + SIZE_LOCK_US;
-  int fd = open (file, O_RDONLY | O_CLOEXEC);
+  int fd, failure;
 
-  if (fd < 0)
-    return -errno;
+  fork_hold ();
+  fd = open (file, O_RDONLY | O_CLOEXEC);
+  failure = fd < 0 ? errno : exchange_held (-1, fd) ? 0 : EAGAIN;
+  fork_release ();
 
-  for (gulong nap = 50; flock (fd, LOCK_EX | LOCK_NB) != 0; nap = MIN (nap * 2, 10000))
+  for (gulong nap = 50; failure == 0 && flock (fd, LOCK_EX | LOCK_NB) != 0;
+       nap = MIN (nap * 2, 10000))
     {
-      if ((errno != EWOULDBLOCK && errno != EINTR) || g_get_monotonic_time () > deadline)
-        {
-          int failure = errno == EWOULDBLOCK ? EBUSY : errno;
-
-          close (fd);
-          return -failure;
-        }
-      g_usleep (nap);
+      if (errno != EWOULDBLOCK && errno != EINTR)
+        failure = errno;
+      else if (g_get_monotonic_time () > deadline)
+        failure = EBUSY;
+      else
+        g_usleep (nap);
     }
-  return fd;
+  if (failure != 0 && fd >= 0)
+    store_size_unlock (fd);
+  return failure == 0 ? fd : -failure;
 }
 
 void
 store_size_unlock (int lock)
 {
+  fork_hold ();
+  exchange_held (lock, -1);
   close (lock);
+  fork_release ();
 }
 
 static int
@@ -157,43 +199,59 @@ store_grow_locked (Store *store, gsize bytes)
   return rc;
 }
 
+/* LMDB shows its free list to reading transactions only. */
 static guint64
-free_list_pages (MDB_txn *txn)
+free_list_pages (Store *store)
 {
   MDB_val key, value;
   MDB_cursor *cursor;
+  MDB_txn *txn;
   guint64 pages = 0;
 
-  if (mdb_cursor_open (txn, 0, &cursor) != 0) /* LMDB's own: lists of pages, counted first */
+  if (mdb_txn_begin (store->env, NULL, MDB_RDONLY, &txn) != 0)
     return 0;
-  while (mdb_cursor_get (cursor, &key, &value, MDB_NEXT) == 0)
+  if (mdb_cursor_open (txn, 0, &cursor) == 0)
     {
-      gsize count;
+      while (mdb_cursor_get (cursor, &key, &value, MDB_NEXT) == 0)
+        {
+          gsize count; /* each list begins with its length */
 
-      if (value.mv_size < sizeof count)
-        break;
-      memcpy (&count, value.mv_data, sizeof count);
-      pages += count;
+          if (value.mv_size < sizeof count)
+            break;
+          memcpy (&count, value.mv_data, sizeof count);
+          pages += count;
+        }
+      mdb_cursor_close (cursor);
     }
-  mdb_cursor_close (cursor);
+  mdb_txn_abort (txn);
   return pages;
 }
 
-/* TRUE when what adds @bytes leaves the reserve untouched. The free list is only counted when the
- * end of the map is near, so normally this costs a few loads. */
+/* TRUE when what adds @bytes leaves the reserve untouched. Normally this costs a few loads. Near
+ * the end of the map the free list is counted, and then not again for as many writes as surely fit,
+ * in this and some other processes: a store that once was large has thousands of entries there.
+ * Inside the gate, before the transaction. */
 gboolean
-store_has_room (Store *store, MDB_txn *txn, gsize bytes)
+store_has_room (Store *store, gsize bytes)
 {
+  guint64 pages, wanted, room;
   MDB_envinfo info;
-  MDB_stat stat;
-  guint64 pages, wanted;
 
   mdb_env_info (store->env, &info);
-  mdb_stat (txn, store->rows, &stat);
-  pages = info.me_mapsize / stat.ms_psize;
-  wanted = 2 * PAGES_PER_TXN + pages / 64 + bytes / stat.ms_psize;
+  pages = info.me_mapsize / store->page_size;
+  wanted = 2 * PAGES_PER_TXN + pages / 64 + bytes / store->page_size;
 
-  if (pages >= info.me_last_pgno + wanted)
+  if (G_LIKELY (pages >= info.me_last_pgno + wanted))
     return TRUE;
-  return pages - MIN (pages, info.me_last_pgno + 1) + free_list_pages (txn) >= wanted;
+  if (store->writes_that_fit > 0 && bytes < store->page_size)
+    {
+      store->writes_that_fit--;
+      return TRUE;
+    }
+
+  room = pages - MIN (pages, info.me_last_pgno + 1) + free_list_pages (store);
+  if (room < wanted)
+    return FALSE;
+  store->writes_that_fit = MIN ((room - wanted) / (4 * PAGES_PER_TXN), 1000);
+  return TRUE;
 }

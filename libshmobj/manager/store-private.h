@@ -28,6 +28,8 @@ struct _Store
   int fds[STORE_FDS]; /* (owned by env): of its files, for the child to close */
   MDB_env *env;
   MDB_dbi rows;
+  guint page_size;
+  guint64 writes_that_fit; /* before the free list is counted again; under mapping */
   Gate gate;
   GMutex mapping; /* held by who writes (inside the gate), and by who remaps */
 
@@ -48,7 +50,7 @@ void store_size_unlock (int lock);
 int store_adopt (Store *store);
 int store_adopt_locked (Store *store);
 int store_grow_locked (Store *store, gsize bytes);
-gboolean store_has_room (Store *store, MDB_txn *txn, gsize bytes);
+gboolean store_has_room (Store *store, gsize bytes);
 
 /* store-check.c */
 gboolean store_check_file (const char *path, guint64 *size, GError **error);

@@ -149,15 +149,11 @@ run_once (Store *store, const StoreWrite *write, GError **error)
   gboolean done;
   int rc;
 
+  if (write->bytes > 0 && !store_has_room (store, write->bytes))
+    return MDB_MAP_FULL;
   rc = mdb_txn_begin (store->env, NULL, 0, &handle);
   if (rc != 0)
     return rc;
-
-  if (write->bytes > 0 && !store_has_room (store, handle, write->bytes))
-    {
-      mdb_txn_abort (handle);
-      return MDB_MAP_FULL;
-    }
 
   txn.handle = handle;
   done = write->func (&txn, write->data, &local_error);

@@ -231,6 +231,7 @@ store_create (const char *path, StoreFlags flags, GError **error)
 static gboolean
 open_here (Store *store, GError **error)
 {
+  MDB_stat stat;
   guint64 size;
   int lock, rc;
 
@@ -249,6 +250,8 @@ open_here (Store *store, GError **error)
   if (rc != 0)
     return store_fail (store, rc, "Opening the store", error);
 
+  mdb_env_stat (store->env, &stat);
+  store->page_size = stat.ms_psize;
   find_descriptors (store);
   store->generation = fork_generation ();
   return TRUE;
