@@ -15,7 +15,7 @@
 
 const {Gio, GLib} = imports.gi;
 const {toVariant, toBytes, fromVariant} = imports.overrides.shmobj.values;
-const {adapt, integer, isError, mixIn, timeoutOnly, withDefaults} = imports.overrides.shmobj.calls;
+const {adapt, checkOptions, integer, isError, mixIn, timeoutOnly, withDefaults} = imports.overrides.shmobj.calls;
 
 // How many items of a list are read at once while iterating.
 const CHUNK = 256;
@@ -25,11 +25,22 @@ let Shmobj;
 const fromVariants = variants => variants.map(fromVariant);
 const itself = value => value;
 
+function toVariants(source) {
+    if (source?.[Symbol.iterator] === undefined)
+        throw new TypeError(`an array is needed here, or what else can be iterated, not ${source}`);
+    return Array.from(source, toVariant);
+}
+
 // Pairs of keys and values, from an object, a Map or anything else that gives pairs.
 function toItems(source) {
+    if (typeof source !== 'object' || source === null)
+        throw new TypeError(`an object or a Map is needed here, not ${source}`);
     const pairs = Symbol.iterator in source ? [...source] : Object.entries(source);
-    return GLib.Variant.new_array(new GLib.VariantType('(vv)'), pairs.map(pair =>
-        GLib.Variant.new_tuple(pair.map(part => GLib.Variant.new_variant(toVariant(part))))));
+    return GLib.Variant.new_array(new GLib.VariantType('(vv)'), pairs.map(([...pair]) => {
+        if (pair.length !== 2)
+            throw new TypeError('a dict is updated from pairs of a key and a value');
+        return GLib.Variant.new_tuple(pair.map(part => GLib.Variant.new_variant(toVariant(part))));
+    }));
 }
 
 // What comes until the object is closed or the other end is gone. Closing cancels what waits meanwhile: a get that is
@@ -106,29 +117,39 @@ class Lock {
     }
 }
 
+// The arguments of open_…() behind the name, from options.
+function opening(options = {}, ...numbers) {
+    checkOptions(options, ['flags', 'cancellable', ...numbers]);
+    return [
+        options.flags ?? Shmobj.OpenFlags.DEFAULT,
+        ...numbers.map(name => index(options[name] ?? 0)),
+        options.cancellable ?? null,
+    ];
+}
+
 class Manager {
-    list(name, {flags = Shmobj.OpenFlags.DEFAULT, cancellable = null} = {}) {
-        return this.open_list(name ?? null, flags, cancellable);
+    list(name, options) {
+        return this.open_list(name ?? null, ...opening(options));
     }
 
-    dict(name, {flags = Shmobj.OpenFlags.DEFAULT, cancellable = null} = {}) {
-        return this.open_dict(name ?? null, flags, cancellable);
+    dict(name, options) {
+        return this.open_dict(name ?? null, ...opening(options));
     }
 
-    lock(name, {flags = Shmobj.OpenFlags.DEFAULT, cancellable = null} = {}) {
-        return this.open_lock(name ?? null, flags, cancellable);
+    lock(name, options) {
+        return this.open_lock(name ?? null, ...opening(options));
     }
 
-    event(name, {flags = Shmobj.OpenFlags.DEFAULT, cancellable = null} = {}) {
-        return this.open_event(name ?? null, flags, cancellable);
+    event(name, options) {
+        return this.open_event(name ?? null, ...opening(options));
     }
 
-    queue(name, {maxsize = 0, capacity = 0, flags = Shmobj.OpenFlags.DEFAULT, cancellable = null} = {}) {
-        return this.open_queue(name ?? null, flags, maxsize, capacity, cancellable);
+    queue(name, options) {
+        return this.open_queue(name ?? null, ...opening(options, 'maxsize', 'capacity'));
     }
 
-    memory(name, {size = 0, flags = Shmobj.OpenFlags.DEFAULT, cancellable = null} = {}) {
-        return this.open_memory(name ?? null, flags, size, cancellable);
+    memory(name, options) {
+        return this.open_memory(name ?? null, ...opening(options, 'size'));
     }
 }
 
@@ -208,8 +229,10 @@ const METHODS = {
         put: {args: [toVariant], waits: true},
         put_bytes: {args: [toBytes], waits: true},
         put_data: {args: [itself], waits: true},
+        put_many: {args: [toVariants], waits: true},
         get: {waits: true, result: fromVariant},
         get_bytes: {waits: true},
+        get_many: {args: [index], waits: true, result: fromVariants},
         get_statistics: {result: fromVariant},
         wait: {args: [itself, timeoutOnly]},
     },
@@ -230,7 +253,7 @@ const METHODS = {
     },
     List: {
         append: {args: [toVariant]},
-        extend: {args: [values => Array.from(values, toVariant)]},
+        extend: {args: [toVariants]},
         insert: {args: [index, toVariant]},
         get: {args: [index], result: fromVariant},
         get_range: {args: [integer(0), integer(Number.MAX_SAFE_INTEGER)], result: fromVariants},

@@ -7,18 +7,18 @@ const {GLib} = imports.gi;
 
 // The arguments timeout_us and cancellable from {timeout, cancellable}.
 function waiting(options = {}) {
-    check(options, ['timeout', 'cancellable']);
+    checkOptions(options, ['timeout', 'cancellable']);
     return [microseconds(options.timeout), options.cancellable ?? null];
 }
 
 // For calls that cannot be cancelled.
 function timeoutOnly(options = {}) {
-    check(options, ['timeout']);
+    checkOptions(options, ['timeout']);
     return microseconds(options.timeout);
 }
 
 // Options are few, so a misspelt one is an error and not a wait for ever.
-function check(options, known) {
+function checkOptions(options, known) {
     const prototype = typeof options === 'object' && options !== null ? Object.getPrototypeOf(options) : undefined;
     if (prototype !== Object.prototype && prototype !== null)
         throw new TypeError(`options are one object, such as {${known[0]}: …}, not ${options}`);

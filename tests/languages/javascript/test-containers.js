@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+// Manager, List and Dict from JavaScript.
+
+import Gio from 'gi://Gio';
+import GLib from 'gi://GLib';
+import Shmobj from 'gi://Shmobj?version=1';
+import {equal, isTrue, rejects, run, test, throws} from './tap.js';
+
+const NOT_FOUND = [Gio.IOErrorEnum, Gio.IOErrorEnum.NOT_FOUND];
+const manager = Shmobj.Manager.new();
+
+test('manager/opens-by-name-in-short', () => {
+    const {EXISTING, EXCLUSIVE} = Shmobj.OpenFlags;
+    manager.list('l').append('seen by all');
+    equal(manager.list('l').get(0), 'seen by all');
+    manager.queue('q', {maxsize: 9}).put(1);
+    equal(manager.queue('q').get_maxsize(), 9);
+    manager.dict('d').set('k', 1);
+    manager.event('e').set();
+    isTrue(manager.event('e').is_set());
+    manager.lock('k').acquire();
+    isTrue(manager.lock('k').is_locked());
+    manager.memory('m', {size: 64}).write_data(0, new Uint8Array([7]));
+    equal(manager.memory('m').read_data(0, 1), new Uint8Array([7]));
+    throws(() => manager.list('typo', {flags: EXISTING}), ...NOT_FOUND);
+    throws(() => manager.dict('d', {flags: EXCLUSIVE}), Gio.IOErrorEnum, Gio.IOErrorEnum.EXISTS);
+    throws(() => manager.list('d'), Shmobj.Error, Shmobj.Error.WRONG_KIND);
+    throws(() => manager.queue('q2', {maxsiez: 9}), TypeError);
+    throws(() => manager.queue('q2', 9), TypeError);
+    const kinds = Object.fromEntries(manager.list_objects().map(([name, kind]) => [name, kind]));
+    equal(Object.keys(kinds).sort(), ['d', 'e', 'k', 'l', 'm', 'q']);
+    equal(manager.lookup('d'), kinds.d);
+    manager.remove('d');
+    equal(manager.lookup('d'), null);
+});
+
+test('manager/anonymous', () => {
+    const list = manager.list();
+    list.append(1);
+    equal([...list], [1]);
+    equal([...manager.list()], []);
+});
+
+test('manager/by-property', () => {
+    equal(new Shmobj.Manager().list('x').length, 0);
+    isTrue(manager.get_path() === null || manager.get_path().length > 0);
+});
+
+test('list/like-an-array', () => {
+    const list = manager.list();
+    list.append({a: 1});
+    list.extend([1, 'two', null, [3]]);
+    list.extend(new Set(['from a set']));
+    equal(list.length, 6);
+    equal([...list], [{a: 1}, 1, 'two', null, [3], 'from a set']);
+    equal(list.get(-1), 'from a set');
+    equal([list.at(0), list.at(-1), list.at(-2), list.at(6), list.at(-7)], [{a: 1}, 'from a set', [3], undefined, undefined]);
+    list.set(1, 1.5);
+    list.insert(0, 'first');
+    equal(list.get_range(), ['first', {a: 1}, 1.5, 'two', null, [3], 'from a set']);
+    equal(list.get_range(1, 3), [{a: 1}, 1.5]);
+    equal(list.get_range(-2), [[3], 'from a set']);
+    equal(list.pop(), 'from a set');
+    equal(list.pop(0), 'first');
+    equal([list.index('two'), list.indexOf('two'), list.indexOf('none')], [2, 2, -1]);
+    equal([list.includes(null), list.contains(null), list.includes('none')], [true, true, false]);
+    equal(list.count(1.5), 1);
+    list.remove_value('two');
+    list.delete_range(0, 1);
+    equal([...list], [1.5, null, [3]]);
+    list.clear();
+    equal([...list], []);
+});
+
+test('list/errors', () => {
+    const list = manager.list();
+    throws(() => list.get(0), ...NOT_FOUND);
+    throws(() => list.pop(), ...NOT_FOUND);
+    throws(() => list.index('x'), ...NOT_FOUND);
+    throws(() => list.remove_value('x'), ...NOT_FOUND);
+    for (const index of ['0', 0.5, undefined, NaN, null])
+        throws(() => list.get(index), TypeError);
+    throws(() => list.append(new Set()), Shmobj.Error, Shmobj.Error.NOT_REPRESENTABLE);
+    throws(() => list.extend(['good', new Set()]), Shmobj.Error, Shmobj.Error.NOT_REPRESENTABLE);
+    equal(list.length, 0);
+});
+
+test('list/iterating-over-many', () => {
+    const list = manager.list();
+    for (const length of [255, 256, 257, 1000]) {
+        const numbers = Array.from({length}, (_, i) => i);
+        list.clear();
+        list.extend(numbers);
+        equal([...list], numbers);
+    }
+    let seen = 0;
+    for (const number of list) {
+        equal(number, seen++);
+        if (number < 10)
+            list.append(1000 + number);
+    }
+    equal(seen, 1010, 'goes on with what was appended');
+});
+
+test('list/integers-of-all-widths-are-equal', () => {
+    const list = manager.list();
+    list._append(new GLib.Variant('y', 5));
+    equal([list.index(5), list.count(5n), list.includes(5)], [0, 1, true]);
+});
+
+test('dict/like-a-map', () => {
+    const dict = manager.dict();
+    dict.set('b', {n: 1});
+    dict.set('a', null);
+    dict.set(7, 'seven');
+    dict.update({c: 1, b: [2]});
+    dict.update(new Map([[8n, 'eight'], ['d', 2.5]]));
+    equal(dict.size, 6);
+    equal(dict.keys(), ['b', 'a', 7, 'c', 8, 'd']);
+    equal(dict.values(), [[2], null, 'seven', 1, 'eight', 2.5]);
+    equal([...dict], dict.items());
+    equal(new Map(dict).get(8), 'eight');
+    equal([dict.get('a'), dict.get('none'), dict.lookup('none'), dict.get(7n)], [null, undefined, undefined, 'seven']);
+    equal([dict.has('a'), dict.has('none'), dict.contains(8)], [true, false, true]);
+    equal(dict.pop('c'), 1);
+    throws(() => dict.pop('c'), ...NOT_FOUND);
+    equal([dict.delete('d'), dict.delete('d')], [true, false]);
+    throws(() => dict._get(new GLib.Variant('s', 'c')), ...NOT_FOUND);
+    equal(dict._get(new GLib.Variant('s', 'b')).print(false), '[2]');
+    dict.clear();
+    equal([...dict], []);
+});
+
+test('dict/update-from-another', () => {
+    const [one, two] = [manager.dict(), manager.dict()];
+    one.update({x: 1, y: 2});
+    two.update(one);
+    equal(two.items(), [['x', 1], ['y', 2]]);
+    throws(() => two.update([['x']]), TypeError);
+    throws(() => two.update(5), TypeError);
+    equal(two.size, 2);
+});
+
+test('dict/keys-that-cannot-be', () => {
+    const dict = manager.dict();
+    for (const key of [{a: 1}, new Set(), [1, [2]], [1, 2]])
+        throws(() => dict.set(key, 1), GLib.Error);
+    throws(() => dict.set('k', new Set()), Shmobj.Error, Shmobj.Error.NOT_REPRESENTABLE);
+    equal(dict.size, 0);
+});
+
+test('queue/many', () => {
+    const queue = manager.queue();
+    equal(queue.put_many([1, 'two', null]), 3);
+    equal(queue.get_many(2), [1, 'two']);
+    equal(queue.get_many(5, {timeout: 0}), [null]);
+    throws(() => queue.get_many(5, {timeout: 0}), Shmobj.Error, Shmobj.Error.EMPTY);
+    throws(() => queue.put_many(5), TypeError);
+});
+
+test('queue/shutdown-ends-loops', async () => {
+    const queue = manager.queue();
+    const got = [];
+    const loop = (async () => {
+        for await (const job of queue)
+            got.push(job);
+    })();
+    queue.put('last');
+    queue.shutdown(false);
+    await loop;
+    equal(got, ['last']);
+    await rejects(queue.get_async(), Shmobj.Error, Shmobj.Error.CLOSED);
+});
+
+run();

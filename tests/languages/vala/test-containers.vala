@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+// Manager, List and Dict from Vala: indexing, assigning, loops.
+
+delegate void Body (Shmobj.Manager manager) throws Error;
+
+void check (Body body) {
+  try {
+    body (new Shmobj.Manager ());
+  } catch (Error error) {
+    Test.message ("%s", error.message);
+    Test.fail ();
+  }
+}
+
+void test_list () {
+  check ((manager) => {
+    var list = manager.open_list ("rows");
+    list.append ("a");
+    list.extend ({ 2, 2.5 });
+    list[0] = "first";
+    assert ((string) list[0] == "first");
+    assert ((double) list[-1] == 2.5);
+    assert (2 in list && list.index (2) == 1);
+    assert (list.get_range ().length == 3 && list.get_range (1, 2).length == 1);
+    assert ((double) list.pop () == 2.5 && list.get_length () == 2);
+    try {
+      list.get (5);
+      assert_not_reached ();
+    } catch (IOError.NOT_FOUND error) {
+    }
+  });
+}
+
+void test_list_loop () {
+  check ((manager) => {
+    var list = manager.open_list ();
+    int sum = 0;
+
+    for (int i = 0; i < 600; i++)
+      list.append (i);
+    foreach (var number in list.get_range ())
+      sum += (int) number;
+    assert (sum == 599 * 300);
+  });
+}
+
+void test_dict () {
+  check ((manager) => {
+    var dict = manager.open_dict ("conf");
+    dict["volume"] = 11;
+    dict["name"] = "desk";
+    dict[7] = true;
+    assert ((int) dict["volume"] == 11);
+    assert ((string) dict["name"] == "desk" && (bool) dict[(int64) 7]);
+    assert ("volume" in dict && !("none" in dict));
+    assert (dict.lookup ("none") == null && dict.lookup ("name") != null);
+    try {
+      var none = dict["none"];
+      assert (none == null);
+      assert_not_reached ();
+    } catch (IOError.NOT_FOUND error) {
+    }
+
+    string names = "";
+    foreach (var key in dict.keys ())
+      names += key.print (false);
+    assert (names == "'volume''name'7");
+    foreach (var item in dict.items ())
+      names += item.print (false);
+    assert (names.has_suffix ("(<int64 7>, <true>)"));
+  });
+}
+
+void test_manager () {
+  check ((manager) => {
+    manager.open_queue ("jobs", Shmobj.OpenFlags.DEFAULT, 3).put ("x");
+    assert (manager.open_queue ("jobs").maxsize == 3);
+    manager.open_lock ("key").acquire ();
+    assert (manager.open_lock ("key").is_locked ());
+    manager.open_event ("go").set ();
+    assert (manager.open_event ("go").is_set ());
+    manager.open_memory ("block", Shmobj.OpenFlags.DEFAULT, 64).write_data (0, { 5 });
+    assert (manager.open_memory ("block").read_data (0, 1)[0] == 5);
+    try {
+      manager.open_list ("typo", Shmobj.OpenFlags.EXISTING);
+      assert_not_reached ();
+    } catch (IOError.NOT_FOUND error) {
+    }
+    try {
+      manager.open_list ("jobs");
+      assert_not_reached ();
+    } catch (Shmobj.Error.WRONG_KIND error) {
+    }
+  });
+}
+
+int main (string[] args) {
+  Test.init (ref args);
+  Test.add_func ("/vala/list/is-indexed-and-assigned-to", test_list);
+  Test.add_func ("/vala/list/in-a-loop", test_list_loop);
+  Test.add_func ("/vala/dict/is-indexed-and-assigned-to", test_dict);
+  Test.add_func ("/vala/manager/opens-by-name", test_manager);
+  return Test.run ();
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+// Queue, Pipe, Lock and Event from Vala: arguments that may be left out, the error domain, and async methods.
+
+delegate void Body () throws Error;
+
+void check (Body body) {
+  try {
+    body ();
+  } catch (Error error) {
+    Test.message ("%s", error.message);
+    Test.fail ();
+  }
+}
+
+void test_queue () {
+  check (() => {
+    var queue = new Shmobj.Queue (2);
+    queue.put ("text");
+    queue.put (new Variant ("(si)", "a", 1), 0);
+    assert (queue.maxsize == 2 && queue.is_full () && queue.get_size () == 2);
+    assert ((string) queue.get () == "text");
+    assert (queue.get (0).print (true) == "('a', 1)");
+  });
+}
+
+void test_errors () {
+  check (() => {
+    var queue = new Shmobj.Queue (1);
+    try {
+      queue.get (0);
+      assert_not_reached ();
+    } catch (Shmobj.Error.EMPTY error) {
+    }
+    queue.put (true);
+    try {
+      queue.put (true, TimeSpan.MILLISECOND);
+      assert_not_reached ();
+    } catch (Shmobj.Error.FULL error) {
+    }
+    var cancellable = new Cancellable ();
+    cancellable.cancel ();
+    try {
+      queue.get (-1, cancellable);
+      assert_not_reached ();
+    } catch (IOError.CANCELLED error) {
+    }
+    queue.close ();
+    try {
+      queue.get ();
+      assert_not_reached ();
+    } catch (Shmobj.Error error) {
+      assert (error is Shmobj.Error.CLOSED);
+    }
+  });
+}
+
+void test_many () {
+  check (() => {
+    var queue = new Shmobj.Queue ();
+    assert (queue.put_many ({ 1, 2, 3, 4 }) == 4);
+    assert (queue.get_many (3).length == 3);
+    assert (queue.get_many ().length == 1);
+    queue.put_bytes (new Bytes ({ 1, 2 }));
+    queue.put_data ({ 3 });
+    assert (queue.get_bytes ().length == 2);
+    assert (queue.get_bytes ()[0] == 3);
+  });
+}
+
+async int add_up (Shmobj.Queue jobs, Shmobj.Queue answers) throws Error {
+  int sum = 0;
+  for (;;) {
+    var job = yield jobs.get_async ();
+    if (job.is_of_type (VariantType.STRING))
+      break;
+    sum += (int) job;
+    yield answers.put_async (sum);
+  }
+  try {
+    yield jobs.get_async (TimeSpan.MILLISECOND);
+    assert_not_reached ();
+  } catch (Shmobj.Error.EMPTY error) {
+  }
+  return sum;
+}
+
+void test_async () {
+  check (() => {
+    AsyncResult? result = null;
+    var jobs = new Shmobj.Queue ();
+    var answers = new Shmobj.Queue ();
+
+    add_up.begin (jobs, answers, (source, ready) => result = ready);
+    foreach (int number in new int[] { 1, 2, 39 })
+      jobs.put (number);
+    jobs.put ("that was all");
+    while (result == null)
+      MainContext.default ().iteration (true);
+    assert (add_up.end (result) == 42);
+    assert (answers.get_size () == 3 && (int) answers.get () == 1);
+  });
+}
+
+void test_pipe () {
+  check (() => {
+    var pipe = new Shmobj.Pipe ();
+    var start = pipe.steal_start (), end = pipe.steal_end ();
+
+    start.send ("there");
+    assert ((string) end.receive () == "there");
+    end.send ("and back");
+    assert (start.poll () && (string) start.receive () == "and back");
+    assert (!start.poll (0));
+    end.close ();
+    try {
+      start.receive ();
+      assert_not_reached ();
+    } catch (Shmobj.Error.PEER_GONE error) {
+    }
+  });
+}
+
+void test_lock_and_event () {
+  check (() => {
+    var key = new Shmobj.Lock ();
+    key.acquire ();
+    assert (key.is_locked () && key.is_owned () && !key.get_abandoned ());
+    key.release ();
+    assert (!key.is_locked ());
+
+    var event = new Shmobj.Event ();
+    try {
+      event.wait (0);
+      assert_not_reached ();
+    } catch (IOError.TIMED_OUT error) {
+    }
+    event.set ();
+    assert (event.wait ());
+  });
+}
+
+void test_handles () {
+  check (() => {
+    var fds = new UnixFDList ();
+    var queue = new Shmobj.Queue ();
+    var handle = queue.to_handle (fds);
+    var again = Shmobj.Shareable.new_from_handle (typeof (Shmobj.Queue), handle, fds) as Shmobj.Queue;
+    queue.put ("through the other one");
+    assert ((string) again.get () == "through the other one");
+    try {
+      Shmobj.Shareable.new_from_handle (typeof (Shmobj.Lock), handle, fds);
+      assert_not_reached ();
+    } catch (Shmobj.Error.WRONG_KIND error) {
+    }
+  });
+}
+
+int main (string[] args) {
+  Test.init (ref args);
+  Test.add_func ("/vala/queue/arguments-may-be-left-out", test_queue);
+  Test.add_func ("/vala/queue/errors-are-caught-by-name", test_errors);
+  Test.add_func ("/vala/queue/many-and-bytes", test_many);
+  Test.add_func ("/vala/queue/async-is-yielded", test_async);
+  Test.add_func ("/vala/pipe", test_pipe);
+  Test.add_func ("/vala/lock-and-event", test_lock_and_event);
+  Test.add_func ("/vala/handle-is-the-same-object", test_handles);
+  return Test.run ();
+}
