@@ -45,10 +45,10 @@ typedef struct
   GQueue expected; /* numbers of messages that may still come, oldest first */
   pid_t helper[HELPERS];
   guint helpers;
-  guint32 last;    /* number of the last message that we put */
-  guint64 taken;   /* messages that somebody has for certain */
-  int never;       /* nothing ever cancels */
-  gboolean reader; /* the child reads: it may have one in its hands */
+  guint32 last;   /* number of the last message that we put */
+  guint64 taken;  /* messages that somebody has for certain */
+  int never;      /* nothing ever cancels */
+  guint in_hands; /* messages that the child may have taken with it */
 } Run;
 
 struct _Scene
@@ -88,7 +88,7 @@ put_as (Run *run, guint32 number, gsize size, const RingPatience *patience)
   return ring_put (&run->place->ring, ring_place_me (run->place), &frame, patience);
 }
 
-/* The number of what was got, or 0. */
+/* The number of what was got, or 0 when there is none or the ring is shut. */
 static guint32
 get_with (Run *run, const RingPatience *patience)
 {
@@ -97,7 +97,7 @@ get_with (Run *run, const RingPatience *patience)
   RingStatus status = ring_get (&run->place->ring, ring_place_me (run->place), &get, patience);
   guint32 number;
 
-  if (status == RING_EMPTY)
+  if (status == RING_EMPTY || status == RING_CLOSED)
     return 0;
   g_assert_cmpint (status, ==, RING_OK);
   memcpy (&number, message, sizeof number);
@@ -110,6 +110,8 @@ get_with (Run *run, const RingPatience *patience)
 static void
 take (Run *run, guint32 number)
 {
+  if (number == 0)
+    return;
   if (number < CHILD)
     g_assert_true (g_queue_remove (&run->expected, GUINT_TO_POINTER (number)));
   run->taken++;
@@ -208,7 +210,9 @@ helpers_alive (Run *run)
 static gboolean
 work_waits_for (Run *run, gboolean writers)
 {
-  return writers ? ring_has_room (&run->place->ring, 108) : ring_has_message (&run->place->ring);
+  Ring *ring = &run->place->ring;
+
+  return writers ? ring_worth_putting (ring, 108) : ring_worth_getting (ring);
 }
 
 /* Sleepers for whom there is something must find it without more coming; only then comes more. */
@@ -257,7 +261,7 @@ judge (Run *run)
       if (number < CHILD)
         last = number;
     }
-  g_assert_cmpuint (g_queue_get_length (&run->expected), <=, run->reader);
+  g_assert_cmpuint (g_queue_get_length (&run->expected), <=, run->in_hands);
   g_assert_cmpuint (ring_read (&run->place->ring), ==, ring_written (&run->place->ring));
   run->taken += g_queue_get_length (&run->expected);
   g_queue_clear (&run->expected);
@@ -267,7 +271,7 @@ static void
 drain (Run *run)
 {
   judge (run);
-  run->reader = FALSE;
+  run->in_hands = 0;
 }
 
 /* As good as new: any size, round and round; who sleeps at either end is woken. */
@@ -343,6 +347,59 @@ child_gets_by_bell (gpointer data)
   Run *run = data;
 
   get_with (run, &(RingPatience){ -1, run->never, FALSE });
+}
+
+static void
+child_puts_twice_by_bell (gpointer data)
+{
+  child_puts_by_bell (data);
+  child_puts_by_bell (data);
+}
+
+static void
+child_gets_twice_by_bell (gpointer data)
+{
+  child_gets_by_bell (data);
+  child_gets_by_bell (data);
+}
+
+static void
+child_puts_many (gpointer data)
+{
+  static guint8 message[3][500];
+  Run *run = data;
+  ShmobjFrame frames[3];
+  guint put = 0;
+
+  for (guint i = 0; i < 3; i++)
+    {
+      fill (message[i], run->scene->size, CHILD + i);
+      shmobj_frame_set_bytes (&frames[i], message[i], run->scene->size);
+    }
+  ring_try_put_many (&run->place->ring, ring_place_me (run->place), frames, 3, &put, TRUE, -1);
+}
+
+static void
+child_gets_many (gpointer data)
+{
+  static guint8 buffer[SMALL];
+  Run *run = data;
+  FrameHeader headers[3];
+  RingGetMany many = { .accept = RING_ACCEPT_ALL,
+                       .buffer = buffer,
+                       .size = sizeof buffer,
+                       .headers = headers,
+                       .most = 3 };
+
+  ring_try_get_many (&run->place->ring, ring_place_me (run->place), &many, -1);
+}
+
+static void
+child_shuts (gpointer data)
+{
+  Run *run = data;
+
+  ring_shut (&run->place->ring, ring_place_me (run->place), FALSE, -1);
 }
 
 static void
@@ -482,6 +539,26 @@ writers_in_both_ways (Run *run)
   help (run, write_one);
 }
 
+/* Was woken, and does not run before the child has died. */
+static void
+late_reader_at_the_bell (Run *run)
+{
+  help (run, read_one_by_bell);
+  kill (run->helper[0], SIGSTOP);
+  g_assert_true (wait_for_state (run->helper[0], 'T'));
+  put (run, 100);
+}
+
+static void
+late_writer_at_the_bell (Run *run)
+{
+  full (run);
+  help (run, write_one_by_bell);
+  kill (run->helper[0], SIGSTOP);
+  g_assert_true (wait_for_state (run->helper[0], 'T'));
+  get (run);
+}
+
 static void
 die_in_both_guards (Run *run)
 {
@@ -561,6 +638,10 @@ static const Scene scenes[] = {
   { "put/waiting-behind-others", SMALL, 4, writers_asleep, child_puts, get_one, 100, TRUE },
   { "put/waiting-at-the-bell-with-others", SMALL, 4, writers_at_the_bell, child_puts_by_bell,
     get_one, 100, TRUE },
+  { "put/at-the-bell-with-one-who-is-late", SMALL, 4, late_writer_at_the_bell,
+    child_puts_twice_by_bell, NULL, 100, TRUE },
+  { "put/many", SMALL, 0, near_the_end, child_puts_many, NULL, 250 },
+  { "put/many-reader-asleep", SMALL, 0, reader_asleep, child_puts_many, NULL, 250 },
   { "put/after-a-dead-one-in-the-seat", SMALL, 4, dead_writer_in_the_seat, child_puts, get_one,
     100 },
   { "get", SMALL, 0, some_messages, child_gets, NULL, 0 },
@@ -578,6 +659,12 @@ static const Scene scenes[] = {
   { "get/waiting-at-the-bell-with-others", SMALL, 0, readers_at_the_bell, child_gets_by_bell,
     put_one, 0 },
   { "get/waiting-in-both-ways", SMALL, 0, readers_in_both_ways, child_gets, put_one, 0 },
+  { "get/at-the-bell-with-one-who-is-late", SMALL, 0, late_reader_at_the_bell,
+    child_gets_twice_by_bell, NULL, 0 },
+  { "get/many", SMALL, 0, wrapped, child_gets_many, NULL, 0 },
+  { "get/many-writers-asleep", SMALL, 4, writers_asleep, child_gets_many, NULL, 0, TRUE },
+  { "shut/readers-asleep", SMALL, 0, readers_in_both_ways, child_shuts, NULL, 1 },
+  { "shut/writers-asleep", SMALL, 4, writers_in_both_ways, child_shuts, NULL, 1, TRUE },
   { "get/after-a-dead-one-in-the-seat", SMALL, 0, dead_reader_in_the_seat, child_gets, put_one, 0 },
 };
 
@@ -617,14 +704,19 @@ run_to (const Scene *scene, guint point, guint64 count, guint64 pos)
 
   run.place = ring_place_new_at (scene->capacity, scene->maxsize, count, pos);
   run.taken = count;
-  run.reader = scene->size == 0;
+  run.in_hands = scene->size > 0 ? 0 : scene->act == child_gets_many ? 3 : 1;
   scene->prepare (&run);
   more = step_to (&run, point);
+  for (guint i = 0; i < run.helpers; i++)
+    kill (run.helper[i], SIGCONT);
   expect_helpers (&run, scene->helpers_write);
   judge (&run);
   g_assert_cmpuint (run.taken, ==, ring_read (&run.place->ring));
-  run.reader = FALSE;
-  exercise (&run);
+  run.in_hands = 0;
+  if (ring_is_shut (&run.place->ring))
+    g_assert_cmpint (put_as (&run, CHILD, 40, &for_ever), ==, RING_CLOSED);
+  else
+    exercise (&run);
   g_assert_cmpuint (run.taken, ==, ring_read (&run.place->ring));
   ring_place_free (run.place);
   close (run.never);
