@@ -32,23 +32,28 @@ try_receive (gpointer data, gint64 timeout_us, gboolean *interrupted, GError **e
                                           interrupted, error);
 }
 
-/* send (value) */
+/* send (obj, timeout=None) */
 static PyObject *
-connection_send (PyObject *wrapper, PyObject *value)
+connection_send (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject *keywords)
 {
+  static const char *const names[] = { "obj", "timeout", NULL };
   Transfer self = { object_of (wrapper, SHMOBJ_TYPE_CONNECTION) };
+  PyObject *slots[2];
   int allow_pickle;
   Encoded encoded;
+  gint64 timeout_us;
   gboolean done;
 
-  if (self.connection == NULL || (allow_pickle = object_allows_pickle (wrapper)) < 0)
+  if (self.connection == NULL || (allow_pickle = object_allows_pickle (wrapper)) < 0 ||
+      !arguments_take (names, 1, arguments, n, keywords, slots) ||
+      !timeout_of (NULL, slots[1], &timeout_us))
     return NULL;
 
-  done = codec_encode (value, allow_pickle, &encoded);
+  done = codec_encode (slots[0], allow_pickle, &encoded);
   if (done)
     {
       self.frame = encoded.frame;
-      done = attempt (try_send, &self, -1);
+      done = attempt (try_send, &self, timeout_us);
     }
   encoded_clear (&encoded);
 
@@ -102,8 +107,8 @@ connection_poll (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, Py
 }
 
 PyMethodDef connection_methods[] = {
-  { "send", connection_send, METH_O,
-    "send(value)\n--\n\nSends a value, and waits for room if need be." },
+  { "send", AS_METHOD (connection_send), FAST,
+    "send(obj, timeout=None)\n--\n\nSends a value, and waits for room if need be." },
   { "receive", AS_METHOD (connection_receive), FAST,
     "receive(timeout=None)\n--\n\nThe next value; waits for one if need be." },
   { "recv", AS_METHOD (connection_receive), FAST,

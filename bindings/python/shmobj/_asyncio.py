@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""`await queue.get_async()` under any asyncio loop.
+"""`await queue.get_async()` and `await connection.receive_async()` under any asyncio loop.
 
 PyGObject's own awaitables want a GLib main loop, and in some versions ignore a cancellation. These
-are coroutines of ours on the queue's descriptor. Taking and putting are single calls that do not
+are coroutines of ours on the object's descriptor. Taking and putting are single calls that do not
 wait, so a coroutine that is cancelled, or whose time is over, has taken nothing.
 """
 
@@ -57,13 +57,38 @@ def queue_methods(cls):
             fd = self.get_fd(GLib.IOCondition.IN)
             return _patiently(lambda: self.get(False), _errors.Empty, fd, timeout)
 
-        def put_async(self, value, timeout=None, cancellable=None, callback=None, *data):
+        def put_async(self, obj, timeout=None, cancellable=None, callback=None, *data):
             """Without a callback: a coroutine that puts a value.
 
             With one: the call of the library, which ends in the main loop with put_finish()."""
             if callback:
-                return put_async(self, value, timeout, cancellable, callback, *data)
+                return put_async(self, obj, timeout, cancellable, callback, *data)
             fd = self.get_fd(GLib.IOCondition.OUT)
-            return _patiently(lambda: self.put(value, False), _errors.Full, fd, timeout)
+            return _patiently(lambda: self.put(obj, False), _errors.Full, fd, timeout)
+
+    return Methods
+
+
+def connection_methods(cls):
+    receive_async, send_async = cls.receive_async, cls.send_async
+
+    class Methods:
+        def receive_async(self, timeout=None, cancellable=None, callback=None, *data):
+            """Without a callback: a coroutine that receives the next value.
+
+            With one: the call of the library, which ends in the main loop with receive_finish()."""
+            if callback:
+                return receive_async(self, timeout, cancellable, callback, *data)
+            fd = self.get_fd(GLib.IOCondition.IN)
+            return _patiently(lambda: self.receive(0), _errors.TimedOut, fd, timeout)
+
+        def send_async(self, obj, timeout=None, cancellable=None, callback=None, *data):
+            """Without a callback: a coroutine that sends a value.
+
+            With one: the call of the library, which ends in the main loop with send_finish()."""
+            if callback:
+                return send_async(self, obj, timeout, cancellable, callback, *data)
+            fd = self.get_fd(GLib.IOCondition.OUT)
+            return _patiently(lambda: self.send(obj, 0), _errors.TimedOut, fd, timeout)
 
     return Methods

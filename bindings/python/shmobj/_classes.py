@@ -54,6 +54,7 @@ def adapt(module, extension):
     give(module.Queue, _queue.Methods, _queue.plain_methods)
     _add(module.Queue, _asyncio.queue_methods(module.Queue))
     give(module.Connection, _connection.Methods, _connection.plain_methods)
+    _add(module.Connection, _asyncio.connection_methods(module.Connection))
     give(module.Lock, _locks.LockMethods, _locks.plain_lock_methods)
     _containers.LIST, _containers.DICT = module.List, module.Dict
     give(module.List, _containers.ListMethods, _containers.plain_list_methods)

@@ -62,6 +62,11 @@ class Methods:
     def writable(self):
         return self.is_writable()
 
+    def fileno(self):
+        """A descriptor that is readable when there is something to receive (for an end that only sends:
+        when there is room). For waiting, not for reading."""
+        return self.get_fd(GLib.IOCondition.IN if self.readable else GLib.IOCondition.OUT)
+
     def __enter__(self):
         return self
 
@@ -88,9 +93,9 @@ def plain_methods(cls):
             send(connection, value, 0)
 
     class Plain:
-        def send(self, value):
+        def send(self, obj, timeout=None):
             """Sends a value, and waits for room if need be."""
-            _wrap.patiently(lambda: try_send(self, value), _errors.TimedOut, -1)
+            _wrap.patiently(lambda: try_send(self, obj), _errors.TimedOut, _wrap.microseconds(timeout))
 
         def receive(self, timeout=None):
             """The next value; waits for one if need be."""

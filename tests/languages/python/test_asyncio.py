@@ -74,6 +74,21 @@ class Coroutines(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(await ours.get_async(), "still here")
         self.assertLessEqual(len(os.listdir("/proc/self/fd")), before + 4)  # the bells, made when asked for
 
+    async def test_connections(self):
+        left, right = mp.Pipe()
+        waiting = asyncio.create_task(right.receive_async())
+        await asyncio.sleep(0)
+        self.assertFalse(waiting.done())
+        await left.send_async([1, "a"])
+        self.assertEqual(await waiting, [1, "a"])
+        with self.assertRaises(TimeoutError):
+            await right.receive_async(timeout=0.02)
+        waiting = asyncio.create_task(right.receive_async())
+        await asyncio.sleep(0)
+        left.close()
+        with self.assertRaises(EOFError):
+            await waiting
+
     async def test_with_another_process(self):
         for method in mp.get_all_start_methods():
             with self.subTest(method):

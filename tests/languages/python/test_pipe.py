@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Pipe and Connection from Python, as multiprocessing.Pipe is used."""
 
-import multiprocessing
+import multiprocessing.connection
 import os
+import select
 import signal
 import threading
 import time
@@ -14,6 +15,7 @@ gi.require_version("Shmobj", "1")
 from gi.repository import Shmobj
 
 from shmobj import multiprocessing as mp
+from shmobj.multiprocessing import connection
 
 LONG = 60
 
@@ -104,6 +106,38 @@ class Pipe(unittest.TestCase):
         left.send_bytes(b"too long")
         with self.assertRaises(OSError):
             right.recv_bytes(3)
+
+    def test_waiting_for_several(self):
+        pairs = [mp.Pipe(duplex) for duplex in (True, False, True)]
+        readers = [reader for reader, _ in pairs]
+        self.assertEqual(connection.wait(readers, 0), [])
+        self.assertEqual(connection.wait(readers, 0.02), [])
+        for _ in range(3):
+            pairs[1][1].send("x")
+            pairs[1][1].send("y")
+            self.assertEqual(connection.wait(readers, LONG), [readers[1]])
+            self.assertEqual(readers[1].recv(), "x")
+            self.assertEqual(connection.wait(readers), [readers[1]])
+            self.assertEqual(readers[1].recv(), "y")
+            self.assertEqual(connection.wait(readers, 0), [])
+        pairs[2][1].close()
+        self.assertEqual(connection.wait(readers, LONG), [readers[2]])
+        with self.assertRaises(EOFError):
+            readers[2].recv()
+
+    def test_the_descriptor_is_for_every_loop(self):
+        left, right = mp.Pipe()
+        self.assertEqual(select.select([right], [], [], 0)[0], [])
+        left.send(1)
+        self.assertEqual(select.select([right], [], [], LONG)[0], [right])
+        self.assertEqual(multiprocessing.connection.wait([right], LONG), [right])
+        self.assertEqual(right.recv(), 1)
+        child = mp.Process(target=child_close, args=(left,))
+        child.start()
+        ready = connection.wait([child.sentinel, right], LONG)
+        self.assertTrue(ready and set(ready) <= {child.sentinel, right})
+        child.join()
+        self.assertEqual(right.recv(), "bye")
 
     def test_ctrl_c_interrupts_recv_at_once(self):
         _left, right = mp.Pipe()
