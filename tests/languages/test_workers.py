@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """One queue and one list, used at once by a C, a Python, a JavaScript and a Vala process (bindings/examples/*/worker)."""
 
-import os
 import subprocess
 import unittest
 
@@ -10,15 +9,9 @@ import gi
 gi.require_version("Shmobj", "1")
 from gi.repository import Shmobj
 
-EXAMPLES = os.path.join(os.environ["SHMOBJ_SOURCE"], "bindings", "examples")
-BUILT = os.path.join(os.environ["SHMOBJ_BUILD"], "bindings", "examples")
+from examples import commands
 
-WORKERS = {
-    "C": [os.path.join(BUILT, "c", "worker")],
-    "Vala": [os.path.join(BUILT, "vala", "worker")],
-    "Python": ["/usr/bin/python3", os.path.join(EXAMPLES, "python", "worker.py")],
-    "JavaScript": ["gjs", "-m", os.path.join(EXAMPLES, "javascript", "worker.js")],
-}
+WORKERS = commands("worker")
 ROUNDS = 2
 
 

@@ -3,7 +3,7 @@
 // Takes three numbers from the queue "jobs" of this session and appends what it made of them to the list "done".
 // The same program is next door in C, Python and Vala; any number of each may run at once.
 
-import Shmobj from 'gi://Shmobj';
+import Shmobj from 'gi://Shmobj?version=1';
 
 const manager = Shmobj.Manager.new('session', null);
 const jobs = manager.queue('jobs');
