@@ -363,9 +363,9 @@ renew_current (GError **error)
     return FALSE;
   if (current.arena != NULL)
     unref_locked (current.arena);
-  if (current.cells == NULL)
-    current.cells = g_array_new (FALSE, FALSE, sizeof (guint32));
-  g_array_set_size (current.cells, 0);
+  if (current.cells != NULL && current.generation == fork_generation ())
+    g_array_free (current.cells, TRUE); /* in a child: another thread may have been at it */
+  current.cells = g_array_new (FALSE, FALSE, sizeof (guint32));
   current.arena = arena;
   current.generation = fork_generation ();
   return TRUE;
