@@ -21,5 +21,6 @@
 #include "manager/shmobj-list.h"
 #include "manager/shmobj-manager-bindings.h"
 #include "manager/shmobj-manager.h"
+#include "bus/shmobj-manager-export.h"
 
 #undef SHMOBJ_INSIDE

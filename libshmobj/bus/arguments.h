@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+/* Arguments and reply bodies, as the adapters need them (bus/arguments.c). */
+
+/* The variant at @index of the arguments, as the store keeps it; a full reference, NULL with
+ * NOT_REPRESENTABLE. */
+GVariant *bus_argument_value (GVariant *parameters, gsize index, GError **error);
+gint64 bus_argument_int64 (GVariant *parameters, gsize index);
+
+/* Bodies are floating; NULL stays the error that it is already. */
+GVariant *bus_body_done (gboolean success);                             /* () */
+GVariant *bus_body_value (GVariant *value, GError **error);             /* (v), takes @value over */
+GVariant *bus_body_values (GVariant **values, gsize n, GError **error); /* (av), takes all over */
+GVariant *
+bus_body_revision (guint64 revision, GError *failed, GError **error); /* t; takes @failed */

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A manager on a connection: objects by path, and the way of a call to its adapter.
+ *
+ * All of it is one D-Bus subtree. GDBus asks which interfaces a path has, checks the arguments
+ * against them, and hands the call to us; both happen in different dispatches, so nothing that the
+ * first one found is trusted in the second: the object is looked up by its path each time. That
+ * look-up is a read in the manager's store. It also finds objects that this process never opened,
+ * so paths that a client remembers are good in the next service process.
+ *
+ * Who exports a manager may fork. GDBus does not live in the child (its thread is not there), and
+ * the child has no say on the parent's connection: the service stays as it is there, and does
+ * nothing.
+ *
+ * Lives: a service is counted by its objects, and those by their calls, so a call that waits for a
+ * lock while the manager is exported no more ends in order.
+ */
+
+#include "bus/service.h"
+
+#include "base/fork.h"
+#include "bus/names.h"
+#include "manager/held.h"
+
+#include <string.h>
+
+BusService *
+bus_service_ref (BusService *service)
+{
+  g_ref_count_inc (&service->references);
+  return service;
+}
+
+void
+bus_service_unref (BusService *service)
+{
+  if (!g_ref_count_dec (&service->references))
+    return;
+  bus_clients_free (service->clients);
+  g_hash_table_unref (service->calls);
+  g_object_unref (service->connection);
+  g_object_unref (service->manager);
+  g_free (service);
+}
+
+/* Which object has @name now? */
+static gboolean
+identify (BusService *service,
+          const char *name,
+          const BusInterface **interface,
+          guint64 *id,
+          GError **error)
+{
+  Store *store = manager_get_store (service->manager, error);
+  ObjectKind kind = 0;
+  gboolean found;
+  StoreTxn txn;
+
+  if (store == NULL || !store_read_begin (store, &txn, error))
+    return FALSE;
+  found = names_lookup (&txn, name, &kind, id);
+  if (!store_read_end (&txn, error))
+    return FALSE;
+
+  *interface = found ? bus_interface_of_kind (kind_to_string (kind)) : NULL;
+  if (!found)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "There is no object “%s”", name);
+  else if (*interface == NULL)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                 "“%s” is a %s, which cannot be seen on the bus", name, kind_to_string (kind));
+  return *interface != NULL;
+}
+
+static BusObject *
+remember (BusService *service, BusObject *object)
+{
+  g_hash_table_replace (service->objects, object->path, bus_object_ref (object));
+  return object;
+}
+
+BusObject *
+bus_service_get (BusService *service, const char *name, GError **error)
+{
+  g_autofree char *path = bus_path_of (name);
+  BusObject *known = g_hash_table_lookup (service->objects, path);
+  const BusInterface *interface;
+  GVariantDict options;
+  GObject *opened;
+  guint64 id;
+
+  if (!identify (service, name, &interface, &id, error))
+    {
+      g_hash_table_remove (service->objects, path);
+      return NULL;
+    }
+  if (known != NULL && known->id == id)
+    return bus_object_ref (known);
+
+  g_variant_dict_init (&options, NULL);
+  opened = interface->open (service->manager, name, SHMOBJ_OPEN_EXISTING, &options, error);
+  g_variant_dict_clear (&options);
+  if (opened == NULL)
+    return NULL;
+  return remember (service, bus_object_new (service, name, id, interface, opened));
+}
+
+BusObject *
+bus_service_open (BusService *service,
+                  const char *kind,
+                  const char *name,
+                  ShmobjOpenFlags flags,
+                  GVariantDict *options,
+                  GError **error)
+{
+  const BusInterface *interface = bus_interface_of_kind (kind);
+  g_autoptr (GObject) opened = NULL;
+
+  if (interface == NULL)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                   "“%s” is no kind of object that can be opened here", kind);
+      return NULL;
+    }
+  opened = interface->open (service->manager, name, flags, options, error);
+  return opened != NULL ? bus_service_get (service, name, error) : NULL;
+}
+
+void
+bus_service_forget (BusService *service, const char *name)
+{
+  g_autofree char *path = bus_path_of (name);
+
+  g_hash_table_remove (service->objects, path);
+}
+
+/* The object at @path; NULL with an error. */
+static BusObject *
+object_at (BusService *service, const char *path, GError **error)
+{
+  g_autofree char *name = NULL;
+
+  if (g_str_equal (path, BUS_PATH))
+    return bus_object_ref (service->root);
+  name = bus_name_of_node (path + strlen (BUS_PATH "/"));
+  if (name != NULL)
+    return bus_service_get (service, name, error);
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "No object can have the path %s", path);
+  return NULL;
+}
+
+static const char *
+kind_of (const BusObject *object)
+{
+  return object->interface != NULL ? object->interface->kind : NULL;
+}
+
+static const BusProperty *
+find_property (const BusInterface *interface, const char *name)
+{
+  for (const BusProperty *property = interface->properties;
+       property != NULL && property->name != NULL; property++)
+    if (g_str_equal (property->name, name))
+      return property;
+  return NULL;
+}
+
+static GVariant *
+run_properties (BusObject *object, const char *method, GVariant *parameters, GError **error)
+{
+  const BusInterface *interface;
+  const BusProperty *property;
+  const char *interface_name, *name;
+  GVariant *value;
+
+  g_variant_get_child (parameters, 0, "&s", &interface_name);
+  interface = bus_interface_find (kind_of (object), interface_name);
+  if (interface != NULL && g_str_equal (method, "GetAll"))
+    return g_variant_new ("(@a{sv})", bus_interface_get_all (interface, object));
+  if (interface != NULL && g_str_equal (method, "Get"))
+    {
+      g_variant_get_child (parameters, 1, "&s", &name);
+      property = find_property (interface, name);
+      value = property != NULL ? property->get (object, error) : NULL;
+      if (property != NULL)
+        return value != NULL ? g_variant_new ("(v)", value) : NULL;
+    }
+  g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_PROPERTY, "%s.%s: no such property",
+               interface_name, method);
+  return NULL;
+}
+
+static const BusMethod *
+find_method (BusObject *object, const char *interface_name, const char *name)
+{
+  const BusInterface *interface = bus_interface_find (kind_of (object), interface_name);
+
+  for (const BusMethod *method = interface != NULL ? interface->methods : NULL;
+       method != NULL && method->name != NULL; method++)
+    if (g_str_equal (method->name, name))
+      return method;
+  return NULL;
+}
+
+static void
+run (BusObject *object, GDBusMethodInvocation *invocation)
+{
+  const char *interface = g_dbus_method_invocation_get_interface_name (invocation);
+  const char *name = g_dbus_method_invocation_get_method_name (invocation);
+  GVariant *parameters = g_dbus_method_invocation_get_parameters (invocation);
+  const BusMethod *method = find_method (object, interface, name);
+  GError *error = NULL;
+  GVariant *body = NULL;
+
+  if (method != NULL && method->start != NULL)
+    {
+      method->start (bus_call_new (object, invocation));
+      return;
+    }
+  if (method != NULL)
+    body = method->run (object, parameters, &error);
+  else if (g_str_equal (interface, "org.freedesktop.DBus.Properties"))
+    body = run_properties (object, name, parameters, &error);
+  else
+    g_set_error (&error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD, "%s.%s: no such method",
+                 interface, name);
+
+  if (body != NULL)
+    bus_reply (invocation, body, NULL);
+  else
+    bus_fail (invocation, error);
+}
+
+static void
+on_method_call (GDBusConnection *connection,
+                const char *sender,
+                const char *path,
+                const char *interface,
+                const char *method,
+                GVariant *parameters,
+                GDBusMethodInvocation *invocation,
+                gpointer user_data)
+{
+  BusService *service = user_data;
+  g_autoptr (BusObject) object = NULL;
+  GError *error = NULL;
+
+  service->last_call_us = g_get_monotonic_time ();
+  object = object_at (service, path, &error);
+  if (object != NULL)
+    run (object, invocation);
+  else
+    bus_fail (invocation, error);
+}
+
+static char **
+on_enumerate (GDBusConnection *connection, const char *sender, const char *path, gpointer user_data)
+{
+  BusService *service = user_data;
+  g_autoptr (GVariant) objects = shmobj_manager_list_objects (service->manager, NULL);
+  g_autoptr (GStrvBuilder) nodes = g_strv_builder_new ();
+  const char *name;
+  GVariantIter iter;
+
+  if (objects == NULL)
+    return g_strv_builder_end (nodes);
+  g_variant_iter_init (&iter, objects);
+  while (g_variant_iter_next (&iter, "(&s&st)", &name, NULL, NULL))
+    {
+      g_autofree char *object_path = bus_path_of (name);
+
+      g_strv_builder_add (nodes, object_path + strlen (BUS_PATH "/"));
+    }
+  return g_strv_builder_end (nodes);
+}
+
+static GDBusInterfaceInfo **
+on_introspect (GDBusConnection *connection,
+               const char *sender,
+               const char *path,
+               const char *node,
+               gpointer user_data)
+{
+  g_autofree char *name = node != NULL ? bus_name_of_node (node) : NULL;
+  const BusInterface *const *interfaces = bus_interfaces_of (NULL);
+  const BusInterface *interface = NULL;
+  GPtrArray *infos;
+  guint64 id;
+
+  if (node != NULL && (name == NULL || !identify (user_data, name, &interface, &id, NULL)))
+    return NULL;
+  if (node != NULL)
+    interfaces = bus_interfaces_of (interface->kind);
+
+  infos = g_ptr_array_new ();
+  for (; *interfaces != NULL; interfaces++)
+    g_ptr_array_add (infos, g_dbus_interface_info_ref ((GDBusInterfaceInfo *) (*interfaces)->info));
+  g_ptr_array_add (infos, NULL);
+  return (GDBusInterfaceInfo **) g_ptr_array_free (infos, FALSE);
+}
+
+static const GDBusInterfaceVTable *
+on_dispatch (GDBusConnection *connection,
+             const char *sender,
+             const char *path,
+             const char *interface,
+             const char *node,
+             gpointer *out_user_data,
+             gpointer user_data)
+{
+  static const GDBusInterfaceVTable table = { .method_call = on_method_call };
+
+  *out_user_data = user_data;
+  return &table;
+}
+
+static guint
+register_subtree (BusService *service, GError **error)
+{
+  static const GDBusSubtreeVTable table = { on_enumerate, on_introspect, on_dispatch, { 0 } };
+
+  return g_dbus_connection_register_subtree (
+      service->connection, BUS_PATH, &table, G_DBUS_SUBTREE_FLAGS_DISPATCH_TO_UNENUMERATED_NODES,
+      bus_service_ref (service), (GDestroyNotify) bus_service_unref, error);
+}
+
+BusService *
+bus_service_new (ShmobjManager *manager, GDBusConnection *connection, GError **error)
+{
+  BusService *service;
+
+  if (manager_get_store (manager, error) == NULL)
+    return NULL;
+
+  service = g_new0 (BusService, 1);
+  g_ref_count_init (&service->references);
+  service->manager = g_object_ref (manager);
+  service->connection = g_object_ref (connection);
+  service->clients = bus_clients_new (connection);
+  service->objects =
+      g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) bus_object_unref);
+  service->calls = g_hash_table_new (NULL, NULL);
+  service->generation = fork_generation ();
+  service->last_call_us = g_get_monotonic_time ();
+  service->root = bus_object_new (service, NULL, 0, NULL, NULL);
+  service->registration = register_subtree (service, error);
+  if (service->registration == 0)
+    {
+      bus_service_end (service);
+      return NULL;
+    }
+  return service;
+}
+
+static void
+cancel_calls (BusService *service)
+{
+  g_autofree gpointer *calls = g_hash_table_get_keys_as_array (service->calls, NULL);
+
+  for (gsize i = 0; calls[i] != NULL; i++)
+    if (g_hash_table_contains (service->calls, calls[i]))
+      g_cancellable_cancel (((BusCall *) calls[i])->cancellable);
+}
+
+void
+bus_service_end (BusService *service)
+{
+  guint registration = service->registration;
+
+  if (service->generation != fork_generation ())
+    return; /* a copy of the parent's: nothing here reaches the bus, and nothing may */
+
+  service->registration = 0;
+  if (registration != 0)
+    g_dbus_connection_unregister_subtree (service->connection, registration);
+  cancel_calls (service);
+  g_clear_pointer (&service->objects, g_hash_table_unref);
+  g_clear_pointer (&service->root, bus_object_unref);
+  bus_service_unref (service);
+}
+
+gboolean
+bus_service_is_idle (BusService *service, gint64 for_us)
+{
+  return g_hash_table_size (service->calls) == 0 && bus_clients_count (service->clients) == 0 &&
+         g_get_monotonic_time () - service->last_call_us >= for_us;
+}

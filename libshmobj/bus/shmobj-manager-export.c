@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The public door of the bus floor. The manager knows nothing of the bus, so what is exported is
+ * kept here, by number, for the process. */
+
+#include "bus/shmobj-manager-export.h"
+
+#include "bus/service.h"
+
+static GMutex lock;
+static GHashTable *exports; /* number -> BusService; under the lock */
+static guint last_export;   /* under the lock */
+
+/**
+ * shmobj_manager_export:
+ * @self: a manager
+ * @connection: a connection to a bus, or to one other process
+ * @error: return location for an error
+ *
+ * Shows the manager and all its objects on D-Bus: at `/org/shmobj/Manager1`, with the interfaces
+ * that begin with `org.shmobj.Manager1`. So programs that do not link this library can use them.
+ * Clients find it by a bus name that the program owns.
+ *
+ * Whoever may send to the connection's names can then use everything that the manager has.
+ * Sandboxed programs are given no descriptors, but can call the methods. So take a connection of
+ * its own for it (see [func@Gio.DBusConnection.new_for_address_sync]) rather than the one of
+ * g_bus_get_sync(): sandboxes are let through to a connection, not to an object.
+ *
+ * Never blocks. Calls are answered in the thread-default main context of the caller; none of them
+ * makes it wait, except writes, for at most [property@Shmobj.Manager:write-timeout-us]. In a forked
+ * child the export does nothing: it stays the parent's.
+ *
+ * Fails with `G_IO_ERROR_EXISTS` if something is exported there already, and if the manager cannot
+ * be opened.
+ *
+ * Returns: a number for [method@Shmobj.Manager.unexport], 0 on failure
+ *
+ * Since: 1.0
+ */
+guint
+shmobj_manager_export (ShmobjManager *self, GDBusConnection *connection, GError **error)
+{
+  BusService *service;
+  guint export_id;
+
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), 0);
+  g_return_val_if_fail (G_IS_DBUS_CONNECTION (connection), 0);
+
+  service = bus_service_new (self, connection, error);
+  if (service == NULL)
+    return 0;
+
+  g_mutex_lock (&lock);
+  if (exports == NULL)
+    exports = g_hash_table_new (NULL, NULL);
+  export_id = ++last_export;
+  g_hash_table_insert (exports, GUINT_TO_POINTER (export_id), service);
+  g_mutex_unlock (&lock);
+  return export_id;
+}
+
+/* The service, if it is one of @self's. */
+static BusService *
+find (ShmobjManager *self, guint export_id, gboolean take)
+{
+  BusService *service = NULL;
+
+  g_mutex_lock (&lock);
+  if (exports != NULL)
+    service = g_hash_table_lookup (exports, GUINT_TO_POINTER (export_id));
+  if (service != NULL && service->manager != self)
+    service = NULL;
+  if (service != NULL && take)
+    g_hash_table_remove (exports, GUINT_TO_POINTER (export_id));
+  g_mutex_unlock (&lock);
+  return service;
+}
+
+/**
+ * shmobj_manager_unexport:
+ * @self: a manager
+ * @export_id: from [method@Shmobj.Manager.export]
+ *
+ * Takes the manager off D-Bus. Calls that wait are answered with an error, and locks that clients
+ * hold over this connection stay theirs until they give them back or leave.
+ *
+ * Never blocks. To be called in the thread that called [method@Shmobj.Manager.export].
+ *
+ * Returns: %TRUE, or %FALSE if that is no export of @self
+ *
+ * Since: 1.0
+ */
+gboolean
+shmobj_manager_unexport (ShmobjManager *self, guint export_id)
+{
+  BusService *service;
+
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), FALSE);
+
+  service = find (self, export_id, TRUE);
+  if (service == NULL)
+    return FALSE;
+  bus_service_end (service);
+  return TRUE;
+}
+
+/**
+ * shmobj_manager_export_is_idle:
+ * @self: a manager
+ * @export_id: from [method@Shmobj.Manager.export]
+ * @for_us: in microseconds
+ *
+ * For services that end when nobody needs them.
+ *
+ * Never blocks. To be called in the thread that called [method@Shmobj.Manager.export].
+ *
+ * Returns: %TRUE if no call waits, no client holds a lock, and the last call was at least @for_us
+ * ago
+ *
+ * Since: 1.0
+ */
+gboolean
+shmobj_manager_export_is_idle (ShmobjManager *self, guint export_id, gint64 for_us)
+{
+  BusService *service;
+
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), FALSE);
+
+  service = find (self, export_id, FALSE);
+  return service == NULL || bus_service_is_idle (service, for_us);
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Manager1, List and Dict over the bus: every method, and every way to use it wrongly. */
+
+#include "bus-fixture.h"
+
+static GDBusConnection *bus;
+
+static void
+test_open (void)
+{
+  g_autofree char *path = bus_open (bus, "list", "a list of mine", "{}");
+  g_autofree char *again = bus_open (bus, "list", "a list of mine", "{'existing': <true>}");
+
+  g_assert_cmpstr (path, ==, ROOT "/a_20list_20of_20mine");
+  g_assert_cmpstr (again, ==, path);
+  bus_refuse (bus, ROOT, SERVICE ".Open", "('dict', 'a list of mine', @a{sv} {})",
+              ERR ("WrongKind"));
+  bus_refuse (bus, ROOT, SERVICE ".Open", "('list', 'a list of mine', {'exclusive': <true>})",
+              ERR ("Exists"));
+  bus_refuse (bus, ROOT, SERVICE ".Open", "('list', 'none such', {'existing': <true>})",
+              ERR ("NotFound"));
+  bus_refuse (bus, ROOT, SERVICE ".Open", "('list', '', @a{sv} {})", ERR ("InvalidArgument"));
+  bus_refuse (bus, ROOT, SERVICE ".Open", "('sock', 'x', @a{sv} {})", ERR ("InvalidArgument"));
+  bus_refuse (bus, ROOT, SERVICE ".Open", "('list', 'x', {'exsisting': <true>})",
+              ERR ("InvalidArgument"));
+  bus_refuse (bus, ROOT, SERVICE ".Open", "('list', 'x', {'existing': <1>})",
+              ERR ("InvalidArgument"));
+  bus_refuse (bus, ROOT, SERVICE ".Open", "('list', 'x', {'maxsize': <1>})",
+              ERR ("InvalidArgument"));
+  bus_refuse (bus, ROOT, SERVICE ".Open",
+              "('list', 'x', {'existing': <true>, 'exclusive': <true>})", ERR ("InvalidArgument"));
+}
+
+static void
+test_wrong_types (void)
+{
+  g_autofree char *path = bus_open (bus, "list", "types", "{}");
+
+  bus_refuse (bus, path, IFACE ("List.Append"), "('not boxed',)",
+              "org.freedesktop.DBus.Error.InvalidArgs");
+  bus_refuse (bus, path, IFACE ("List.Append"), "()", "org.freedesktop.DBus.Error.InvalidArgs");
+  bus_refuse (bus, path, IFACE ("List.GetItem"), "('0',)",
+              "org.freedesktop.DBus.Error.InvalidArgs");
+  bus_refuse (bus, path, IFACE ("List.GetItem"), "(0,)", "org.freedesktop.DBus.Error.InvalidArgs");
+  bus_refuse (bus, path, IFACE ("List.Frobnicate"), "()",
+              "org.freedesktop.DBus.Error.UnknownMethod");
+  bus_refuse (bus, path, IFACE ("Dict.Clear"), "()", "org.freedesktop.DBus.Error.UnknownMethod");
+  bus_refuse (bus, ROOT "/nobody", IFACE ("List.Clear"), "()",
+              "org.freedesktop.DBus.Error.UnknownMethod");
+  bus_refuse (bus, ROOT "/_", IFACE ("List.Clear"), "()",
+              "org.freedesktop.DBus.Error.UnknownMethod");
+  bus_refuse (bus, path, "org.freedesktop.DBus.Properties.Get", "('" IFACE ("List") "', 'Nope')",
+              "org.freedesktop.DBus.Error.InvalidArgs");
+  bus_refuse (bus, path, "org.freedesktop.DBus.Properties.Set",
+              "('" IFACE ("List") "', 'Length', <int64 5>)",
+              "org.freedesktop.DBus.Error.InvalidArgs");
+}
+
+static void
+test_list (void)
+{
+  g_autofree char *path = bus_open (bus, "list", "all", "{}");
+  g_autoptr (GVariant) length = NULL, revision = NULL, later = NULL;
+
+  bus_expect (bus, path, IFACE ("List.Append"), "(<'a'>,)", "()");
+  bus_expect (bus, path, IFACE ("List.Extend"), "([<'c'>, <'d'>],)", "()");
+  bus_expect (bus, path, IFACE ("List.Insert"), "(int64 1, <'b'>)", "()");
+  bus_expect (bus, path, IFACE ("List.GetRange"), "(int64 0, int64 9)",
+              "([<'a'>, <'b'>, <'c'>, <'d'>],)");
+  bus_expect (bus, path, IFACE ("List.GetRange"), "(int64 -2, int64 9)", "([<'c'>, <'d'>],)");
+  bus_expect (bus, path, IFACE ("List.GetRange"), "(int64 3, int64 1)", "(@av [],)");
+  bus_expect (bus, path, IFACE ("List.GetItem"), "(int64 -1,)", "(<'d'>,)");
+  bus_expect (bus, path, IFACE ("List.SetItem"), "(int64 0, <int64 7>)", "()");
+  bus_expect (bus, path, IFACE ("List.Pop"), "(int64 -1,)", "(<'d'>,)");
+  bus_expect (bus, path, IFACE ("List.RemoveValue"), "(<byte 0x07>,)", "()");
+  bus_expect (bus, path, IFACE ("List.GetRange"), "(int64 0, int64 9)", "([<'b'>, <'c'>],)");
+
+  length = bus_property (bus, path, IFACE ("List"), "Length");
+  g_assert_cmpint (g_variant_get_int64 (length), ==, 2);
+  revision = bus_property (bus, path, IFACE ("List"), "Revision");
+  bus_expect (bus, path, IFACE ("List.DeleteRange"), "(int64 0, int64 1)", "()");
+  later = bus_property (bus, path, IFACE ("List"), "Revision");
+  g_assert_cmpuint (g_variant_get_uint64 (later), !=, g_variant_get_uint64 (revision));
+  bus_expect (bus, path, IFACE ("List.GetItem"), "(int64 0,)", "(<'c'>,)");
+  bus_expect (bus, path, IFACE ("List.Clear"), "()", "()");
+
+  bus_refuse (bus, path, IFACE ("List.GetItem"), "(int64 0,)", ERR ("NotFound"));
+  bus_refuse (bus, path, IFACE ("List.SetItem"), "(int64 0, <1>)", ERR ("NotFound"));
+  bus_refuse (bus, path, IFACE ("List.Pop"), "(int64 -1,)", ERR ("NotFound"));
+  bus_refuse (bus, path, IFACE ("List.RemoveValue"), "(<1>,)", ERR ("NotFound"));
+  bus_refuse (bus, path, IFACE ("List.GetItem"), "(int64 -9223372036854775808,)", ERR ("NotFound"));
+}
+
+static void
+test_dict (void)
+{
+  g_autofree char *path = bus_open (bus, "dict", "d", "{}");
+  g_autoptr (GVariant) length = NULL;
+
+  bus_expect (bus, path, IFACE ("Dict.SetItem"), "(<'a'>, <1>)", "()");
+  bus_expect (bus, path, IFACE ("Dict.Update"), "({'b': <signature ''>},)", "()");
+  bus_expect (bus, path, IFACE ("Dict.ToMap"), "()", "({'a': <1>, 'b': <signature ''>},)");
+  bus_expect (bus, path, IFACE ("Dict.UpdateItems"), "([(<byte 0x05>, <'five'>), (<'a'>, <2>)],)",
+              "()");
+  bus_expect (bus, path, IFACE ("Dict.Items"), "()",
+              "([(<'a'>, <2>), (<'b'>, <signature ''>), (<int64 5>, <'five'>)],)");
+  bus_expect (bus, path, IFACE ("Dict.Keys"), "()", "([<'a'>, <'b'>, <int64 5>],)");
+  bus_expect (bus, path, IFACE ("Dict.GetItem"), "(<uint16 5>,)", "(<'five'>,)");
+  bus_expect (bus, path, IFACE ("Dict.Contains"), "(<5>,)", "(true,)");
+  bus_expect (bus, path, IFACE ("Dict.Contains"), "(<5.0>,)", "(false,)");
+  bus_expect (bus, path, IFACE ("Dict.Pop"), "(<5>,)", "(<'five'>,)");
+  length = bus_property (bus, path, IFACE ("Dict"), "Length");
+  g_assert_cmpint (g_variant_get_int64 (length), ==, 2);
+
+  bus_refuse (bus, path, IFACE ("Dict.GetItem"), "(<5>,)", ERR ("NotFound"));
+  bus_refuse (bus, path, IFACE ("Dict.Pop"), "(<5>,)", ERR ("NotFound"));
+  bus_expect (bus, path, IFACE ("Dict.SetItem"), "(<(1, 'x')>, <1>)", "()");
+  bus_refuse (bus, path, IFACE ("Dict.ToMap"), "()", ERR ("NotRepresentable"));
+  bus_expect (bus, path, IFACE ("Dict.Clear"), "()", "()");
+  bus_expect (bus, path, IFACE ("Dict.ToMap"), "()", "(@a{sv} {},)");
+}
+
+/* What other programs put there, and D-Bus has no way to say. */
+static void
+test_not_representable (void)
+{
+  static const char *const values[] = { "()", "[<(1, ())>]", "@a() []" };
+  g_autoptr (ShmobjManager) manager = bus_manager ();
+  g_autoptr (ShmobjList) list = shmobj_manager_open_list (manager, "odd", 0, NULL, NULL);
+  g_autoptr (ShmobjDict) dict = shmobj_manager_open_dict (manager, "odd dict", 0, NULL, NULL);
+  g_autoptr (GVariant) key = g_variant_ref_sink (g_variant_new_string ("k"));
+  GVariant *deep = g_variant_new_int32 (1);
+
+  for (guint level = 0; level < 50; level++)
+    deep = g_variant_new_array (NULL, (GVariant *[]){ g_variant_new_variant (deep) }, 1);
+  g_assert_true (shmobj_list_append (list, deep, NULL));
+  for (gsize i = 0; i < G_N_ELEMENTS (values); i++)
+    {
+      g_autoptr (GVariant) value = g_variant_ref_sink (g_variant_new_parsed (values[i]));
+
+      g_assert_true (shmobj_list_append (list, value, NULL));
+      g_assert_true (shmobj_dict_set (dict, key, value, NULL));
+    }
+
+  for (int i = 0; i < 4; i++)
+    {
+      g_autofree char *arguments = g_strdup_printf ("(int64 %d,)", i);
+
+      bus_refuse (bus, ROOT "/odd", IFACE ("List.GetItem"), arguments, ERR ("NotRepresentable"));
+      bus_refuse (bus, ROOT "/odd", IFACE ("List.Pop"), arguments, ERR ("NotRepresentable"));
+    }
+  bus_refuse (bus, ROOT "/odd", IFACE ("List.GetRange"), "(int64 0, int64 9)",
+              ERR ("NotRepresentable"));
+  bus_refuse (bus, ROOT "/odd_20dict", IFACE ("Dict.GetItem"), "(<'k'>,)",
+              ERR ("NotRepresentable"));
+  bus_refuse (bus, ROOT "/odd_20dict", IFACE ("Dict.Pop"), "(<'k'>,)", ERR ("NotRepresentable"));
+  bus_refuse (bus, ROOT "/odd_20dict", IFACE ("Dict.ToMap"), "()", ERR ("NotRepresentable"));
+
+  /* refused is not removed, and nobody was disconnected */
+  g_assert_cmpint (shmobj_list_get_length (list, NULL), ==, 4);
+  g_assert_cmpint (shmobj_dict_get_length (dict, NULL), ==, 1);
+  bus_expect (bus, ROOT "/odd", IFACE ("List.Clear"), "()", "()");
+}
+
+static void
+test_descriptors_are_no_values (void)
+{
+  g_autofree char *path = bus_open (bus, "list", "fds", "{}");
+
+  bus_refuse (bus, path, IFACE ("List.Append"), "(<handle 0>,)", ERR ("NotRepresentable"));
+  bus_refuse (bus, path, IFACE ("List.Extend"), "([<1>, <[handle 0]>],)", ERR ("NotRepresentable"));
+  bus_expect (bus, path, IFACE ("List.GetRange"), "(int64 0, int64 9)", "(@av [],)");
+}
+
+static void
+test_too_large (void)
+{
+  g_autoptr (ShmobjManager) manager = bus_manager ();
+  g_autoptr (ShmobjList) list = shmobj_manager_open_list (manager, "large", 0, NULL, NULL);
+  gsize size = 8 * 1024 * 1024;
+  g_autofree guint8 *zeros = g_malloc0 (size);
+  g_autoptr (GVariant) value =
+      g_variant_ref_sink (g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, zeros, size, 1));
+  g_autoptr (GVariant) part = NULL;
+
+  for (guint i = 0; i < 9; i++)
+    g_assert_true (shmobj_list_append (list, value, NULL));
+  bus_refuse (bus, ROOT "/large", IFACE ("List.GetRange"), "(int64 0, int64 9)",
+              ERR ("NotRepresentable"));
+  part = bus_call (bus, ROOT "/large", IFACE ("List.GetRange"), "(int64 0, int64 2)");
+  g_assert_cmpuint (g_variant_get_size (part), >, 2 * size);
+  bus_expect (bus, ROOT, SERVICE ".RemoveObject", "('large',)", "()");
+}
+
+static void
+test_remove_and_list (void)
+{
+  g_autofree char *path = bus_open (bus, "list", "short-lived", "{}");
+  g_autofree char *again = NULL;
+
+  bus_expect (bus, path, IFACE ("List.Append"), "(<1>,)", "()");
+  bus_expect (bus, ROOT, SERVICE ".RemoveObject", "('short-lived',)", "()");
+  bus_refuse (bus, ROOT, SERVICE ".RemoveObject", "('short-lived',)", ERR ("NotFound"));
+  bus_refuse (bus, path, IFACE ("List.Clear"), "()", "org.freedesktop.DBus.Error.UnknownMethod");
+
+  /* the next one of that name is another one */
+  again = bus_open (bus, "dict", "short-lived", "{'exclusive': <true>}");
+  g_assert_cmpstr (again, ==, path);
+  bus_expect (bus, path, IFACE ("Dict.Keys"), "()", "(@av [],)");
+  bus_expect (bus, ROOT, SERVICE ".ListObjects", "({'kind': <'socks'>},)", "(@a(osst) [],)");
+  bus_refuse (bus, ROOT, SERVICE ".ListObjects", "({'knid': <'list'>},)", ERR ("InvalidArgument"));
+  bus_expect (bus, ROOT, SERVICE ".RemoveObject", "('short-lived',)", "()");
+}
+
+/* A name that another process gave to something else, behind the service's back. */
+static void
+test_changed_behind_its_back (void)
+{
+  g_autofree char *path = bus_open (bus, "list", "fickle", "{}");
+  g_autoptr (ShmobjManager) manager = bus_manager ();
+  g_autoptr (ShmobjList) list = NULL;
+  g_autoptr (GVariant) value = g_variant_ref_sink (g_variant_new_string ("new one"));
+
+  bus_expect (bus, path, IFACE ("List.Append"), "(<'old one'>,)", "()");
+  g_assert_true (shmobj_manager_remove (manager, "fickle", NULL));
+  list = shmobj_manager_open_list (manager, "fickle", SHMOBJ_OPEN_EXCLUSIVE, NULL, NULL);
+  g_assert_true (shmobj_list_append (list, value, NULL));
+  bus_expect (bus, path, IFACE ("List.GetRange"), "(int64 0, int64 9)", "([<'new one'>],)");
+}
+
+static void
+on_signal (GDBusConnection *connection,
+           const char *sender,
+           const char *path,
+           const char *interface,
+           const char *signal,
+           GVariant *parameters,
+           gpointer user_data)
+{
+  g_ptr_array_add (user_data, g_strdup (signal));
+}
+
+static void
+test_object_manager (void)
+{
+  g_autoptr (GPtrArray) signals = g_ptr_array_new_with_free_func (g_free);
+  guint id = g_dbus_connection_signal_subscribe (bus, SERVICE, "org.freedesktop.DBus.ObjectManager",
+                                                 NULL, ROOT, NULL, G_DBUS_SIGNAL_FLAGS_NONE,
+                                                 on_signal, signals, NULL);
+  g_autofree char *path = bus_open (bus, "list", "managed", "{}");
+  g_autoptr (GVariant) reply = NULL, objects = NULL, interfaces = NULL;
+
+  bus_until (signals->len == 1);
+  g_assert_cmpstr (signals->pdata[0], ==, "InterfacesAdded");
+  reply = bus_call (bus, ROOT, "org.freedesktop.DBus.ObjectManager.GetManagedObjects", "()");
+  objects = g_variant_get_child_value (reply, 0);
+  interfaces = g_variant_lookup_value (objects, path, NULL);
+  g_assert_nonnull (interfaces);
+  bus_expect (bus, ROOT, SERVICE ".RemoveObject", "('managed',)", "()");
+  bus_until (signals->len == 2);
+  g_assert_cmpstr (signals->pdata[1], ==, "InterfacesRemoved");
+  g_dbus_connection_signal_unsubscribe (bus, id);
+}
+
+static void
+test_object_properties (void)
+{
+  g_autofree char *path = bus_open (bus, "dict", "Ü", "{}");
+
+  bus_expect (bus, path, IFACE ("Dict.SetItem"), "(<1>, <2>)", "()");
+  bus_expect (bus, path, "org.freedesktop.DBus.Properties.GetAll", "('" IFACE ("Object") "',)",
+              "({'Name': <'Ü'>, 'Kind': <'dict'>, 'Size': <uint64 1>, 'Version': <uint32 1>},)");
+}
+
+int
+main (int argc, char **argv)
+{
+  int result;
+
+  g_test_init (&argc, &argv, NULL);
+  bus = bus_connect ();
+  g_test_add_func ("/bus-containers/open", test_open);
+  g_test_add_func ("/bus-containers/wrong-types-have-proper-errors", test_wrong_types);
+  g_test_add_func ("/bus-containers/list", test_list);
+  g_test_add_func ("/bus-containers/dict", test_dict);
+  g_test_add_func ("/bus-containers/not-representable-stays-and-hurts-nobody",
+                   test_not_representable);
+  g_test_add_func ("/bus-containers/descriptors-are-no-values", test_descriptors_are_no_values);
+  g_test_add_func ("/bus-containers/too-large-is-refused", test_too_large);
+  g_test_add_func ("/bus-containers/removed-is-gone", test_remove_and_list);
+  g_test_add_func ("/bus-containers/changed-behind-its-back", test_changed_behind_its_back);
+  g_test_add_func ("/bus-containers/object-manager-tells", test_object_manager);
+  g_test_add_func ("/bus-containers/object-properties", test_object_properties);
+  result = g_test_run ();
+  g_object_unref (bus);
+  return result;
+}
