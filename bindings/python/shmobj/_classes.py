@@ -51,7 +51,7 @@ def adapt(module, extension):
             _add(cls, plain(cls))
         _add(cls, common)
 
-    give(module.Queue, _queue.Methods, _queue.plain_methods)
+    give(module.Queue, _queue.methods(module.Queue), _queue.plain_methods)
     _add(module.Queue, _asyncio.queue_methods(module.Queue))
     give(module.Connection, _connection.Methods, _connection.plain_methods)
     _add(module.Connection, _asyncio.connection_methods(module.Connection))

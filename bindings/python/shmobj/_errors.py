@@ -69,7 +69,7 @@ class Full(Error, queue.Full):
     CODE = Error.FULL
 
 
-class Closed(Error, ValueError, OSError):
+class Closed(Error, ValueError, OSError, *([queue.ShutDown] if hasattr(queue, "ShutDown") else [])):
     """This handle was closed, or the object was shut down for everybody."""
 
     CODE = Error.CLOSED

@@ -26,6 +26,16 @@ RAW = {"to_handle", "new_from_handle"}
 # Other booleans of calls that can fail only say that they did not, which Python says by not raising.
 QUESTIONS = {"contains", "poll"}
 
+# Waits that end at a signal by themselves, or that are done in another way for Python.
+NOT_SLICED = {"wait", "poll", "put_many", "get_many"}
+
+SLICE_US = 100_000
+GAVE_UP = {
+    (_errors.Empty.DOMAIN, _errors.Empty.CODE),
+    (_errors.Full.DOMAIN, _errors.Full.CODE),
+    (_errors.TimedOut.DOMAIN, _errors.TimedOut.CODE),
+}
+
 
 def microseconds(timeout):
     """From what Python says to what the library wants."""
@@ -114,6 +124,21 @@ def _result(info):
     return None
 
 
+def _in_slices(call, args, kwargs, at):
+    """A call that waits, a moment at a time, because Python notices Ctrl-C only in between. `at` is where
+    its timeout_us is in args, if it is not in kwargs."""
+    where, key = (kwargs, "timeout_us") if "timeout_us" in kwargs else (args, at)
+    end = None if where[key] < 0 else GLib.get_monotonic_time() + where[key]
+    while True:
+        left = SLICE_US if end is None else max(0, end - GLib.get_monotonic_time())
+        where[key] = min(left, SLICE_US)
+        try:
+            return call(*args, **kwargs)
+        except GLib.Error as error:
+            if (error.domain, error.code) not in GAVE_UP or (end is not None and left <= SLICE_US):
+                raise
+
+
 def _translate(call, info):
     """A function that calls `call`, which takes the arguments of `info` (and self before them)."""
     convert, timeout_at, names = _converters(info)
@@ -121,6 +146,7 @@ def _translate(call, info):
     skip = 1 if info.is_method() else 0
     is_plain = timeout_at is None and not any(convert)
     rename = {"timeout": "timeout_us"}
+    waits = timeout_at is not None and info.get_name() not in NOT_SLICED and not info.get_name().endswith("_async")
 
     def arguments(args, kwargs):
         args = list(args)
@@ -141,7 +167,7 @@ def _translate(call, info):
         if not is_plain:
             args, kwargs = arguments(args, kwargs)
         try:
-            value = call(*args, **kwargs)
+            value = _in_slices(call, args, kwargs, skip + timeout_at) if waits else call(*args, **kwargs)
         except GLib.Error as error:
             translated = _errors.from_gerror(error)
         except RuntimeError as error:

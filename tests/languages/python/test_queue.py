@@ -119,6 +119,19 @@ class Waiting(unittest.TestCase):
         ours.put(1)
         self.assertEqual(ours.get(), 1)
 
+    def test_ctrl_c_interrupts_calls_that_only_introspection_makes(self):
+        ours = Shmobj.Queue()
+        timer = threading.Timer(0.1, lambda: signal.pthread_kill(threading.main_thread().ident, signal.SIGINT))
+        timer.start()
+        before = time.monotonic()
+        with self.assertRaises(KeyboardInterrupt):
+            ours.get_bytes(LONG)
+        timer.join()
+        self.assertLess(time.monotonic() - before, LONG / 2)
+        with self.assertRaises(queue.Empty):
+            ours.get_bytes(0.25)
+        self.assertGreaterEqual(time.monotonic() - before, 0.25)
+
     def test_a_signal_handler_runs_and_the_wait_goes_on(self):
         ours = Shmobj.Queue()
         calls = []
@@ -136,6 +149,33 @@ class Waiting(unittest.TestCase):
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, old)
         self.assertGreaterEqual(len(calls), 3)
+
+    def test_many_at_a_time(self):
+        ours = Shmobj.Queue(maxsize=5)
+        self.assertEqual(ours.put_many(["a", 1, None], 0), 3)
+        self.assertEqual(ours.put_many(range(9), 0), 2)
+        with self.assertRaises(queue.Full):
+            ours.put_many([1], 0)
+        self.assertEqual(ours.get_many(2), ["a", 1])
+        self.assertEqual(ours.get_many(10, 0), [None, 0, 1])
+        with self.assertRaises(queue.Empty):
+            ours.get_many(10, 0.01)
+
+    def test_shutdown_lets_readers_finish(self):
+        ours = Shmobj.Queue()
+        ours.put(1)
+        ours.shutdown()
+        with self.assertRaises(Shmobj.Closed) as caught:
+            ours.put(2)
+        self.assertIsInstance(caught.exception, getattr(queue, "ShutDown", ValueError))
+        self.assertEqual(ours.get(), 1)
+        with self.assertRaises(Shmobj.Closed):
+            ours.get()
+        ours = Shmobj.Queue()
+        ours.put(1)
+        ours.shutdown(immediate=True)
+        with self.assertRaises(Shmobj.Closed):
+            ours.get()
 
     def test_a_closed_queue_is_a_value_error(self):
         ours = mp.Queue()
