@@ -55,7 +55,7 @@ frame_store (const ShmobjFrame *frame, void *at)
 
   memcpy (at, &word, sizeof word);
   at = (guint8 *) at + sizeof word;
-  if (frame->size > 0)
+  if (G_LIKELY (frame->size > 0))
     memcpy (at, frame->data, frame->size);
   if (frame->type_length > 0)
     memcpy ((guint8 *) at + frame->size, frame->type, frame->type_length);

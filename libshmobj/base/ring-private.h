@@ -78,9 +78,10 @@ gboolean ring_look_at (_Atomic (guint32) *word, RingEnd *end, guint64 *pos, guin
 
 typedef struct
 {
-  guint64 at;     /* position where the record begins */
-  gboolean mark;  /* a mark at the old position leads there */
-  gboolean fresh; /* `restart` leads there */
+  guint64 at;      /* position where the record begins */
+  guint64 readers; /* where they are */
+  gboolean mark;   /* a mark at the old position leads there */
+  gboolean fresh;  /* `restart` leads there */
 } Place;
 
 /* Where a record of @size bytes goes when we are at @pos and the readers at @other. */
@@ -95,7 +96,7 @@ find_place (guint64 capacity,
 {
   guint64 offset = offset_of (pos), limit = offset_of (other), rounds = rounds_between (pos, other);
 
-  *place = (Place){ .at = pos };
+  *place = (Place){ .at = pos, .readers = other };
   if (offset > capacity || limit > capacity || (offset | limit) % 8 != 0 || rounds > ROUNDS_MAX)
     return RING_CORRUPT;
 
@@ -103,8 +104,8 @@ find_place (guint64 capacity,
     {
       if (offset + size + MARK_SIZE <= limit)
         return RING_OK;
-      *place = (Place){ .at = next_round (pos, reserved + MARK_SIZE),
-                        .mark = TRUE }; /* behind the old round's mark */
+      place->at = next_round (pos, reserved + MARK_SIZE); /* behind the old round's mark */
+      place->mark = TRUE;
       return reserved + MARK_SIZE + size <= capacity ? RING_SHALLOW : RING_FULL;
     }
 
@@ -112,14 +113,16 @@ find_place (guint64 capacity,
     return RING_OK;
   if (rounds == 0 && size + MARK_SIZE <= limit)
     {
-      *place = (Place){ .at = next_round (pos, 0), .mark = TRUE };
+      place->at = next_round (pos, 0);
+      place->mark = TRUE;
       return RING_OK;
     }
   if (offset + size <= capacity)
     return RING_SHALLOW;
   if (!empty || size > capacity)
     return RING_FULL;
-  *place = (Place){ .at = next_round (pos, 0), .fresh = TRUE };
+  place->at = next_round (pos, 0);
+  place->fresh = TRUE;
   return size <= reserved ? RING_OK : RING_SHALLOW;
 }
 

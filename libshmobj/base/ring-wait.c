@@ -283,26 +283,31 @@ get_in_seat (Ring *ring, guint32 me, RingGet *get, const RingPatience *patience)
 }
 
 RingStatus
-ring_get (Ring *ring, guint32 me, RingGet *get, const RingPatience *patience)
+ring_get_patiently (
+    Ring *ring, guint32 me, RingGet *get, const RingPatience *patience, RingStatus status)
 {
   Want want = want_message (ring, me);
   RingAsk ask = RING_BATCH;
 
-  for (guint tries = 1;; tries++)
+  if (status == RING_STUCK)
+    status = ring_try_get (ring, me, get, patience->deadline_us);
+  for (guint tries = 1; status == RING_EMPTY; tries++)
     {
       guint32 count = WAIT_COUNT (atomic_load_explicit (&ring->shared->con, memory_order_acquire));
-      RingStatus status = ring_try_get (ring, me, get, patience->deadline_us);
 
-      if (status != RING_EMPTY || patience->deadline_us == 0)
-        return status;
       if (tries % 64 != 0 && wait_linger (&ring->reading, &ring->shared->pub, count,
                                           ring->maxsize != 0 ? ring->maxsize : WAIT_COUNT_MASK))
-        continue;
+        {
+          status = ring_try_get (ring, me, get, patience->deadline_us);
+          continue;
+        }
       status = patience->cancel_fd >= 0 ? sleep_by_bell (&want, &ask, patience)
                                         : get_in_seat (ring, me, get, patience);
       if (status != RING_AGAIN)
         return status;
+      status = ring_try_get (ring, me, get, patience->deadline_us);
     }
+  return status;
 }
 
 /* ---- put ---- */
@@ -348,34 +353,35 @@ readers_keep_up (Ring *ring, guint32 count)
 }
 
 RingStatus
-ring_put (Ring *ring, guint32 me, const ShmobjFrame *frame, const RingPatience *patience)
+ring_put_patiently (Ring *ring,
+                    guint32 me,
+                    const ShmobjFrame *frame,
+                    const RingPatience *patience,
+                    RingStatus status)
 {
   Want want = want_room (ring, me, frame_stored_size (frame));
   RingAsk ask = RING_BATCH;
-  gboolean deeper = patience->deadline_us == 0;
+  gboolean deeper = FALSE;
 
-  for (guint tries = 1;; tries++)
+  if (status == RING_STUCK)
+    status = ring_try_put (ring, me, frame, deeper, patience->deadline_us);
+  for (guint tries = 1; status == RING_FULL || status == RING_SHALLOW; tries++)
     {
-      RingStatus status = ring_try_put (ring, me, frame, deeper, patience->deadline_us);
-      guint32 count;
+      guint32 count = atomic_load_explicit (&ring->shared->write.other_count,
+                                            memory_order_relaxed); /* what the try in vain saw */
 
-      if (G_LIKELY (status != RING_FULL && status != RING_SHALLOW) || patience->deadline_us == 0)
-        return status;
-      count = atomic_load_explicit (&ring->shared->write.other_count,
-                                    memory_order_relaxed); /* what the try in vain saw */
       if (status == RING_SHALLOW)
+        deeper = !readers_keep_up (ring, count) || tries % 64 == 0;
+      else if (tries % 64 == 0 ||
+               !wait_linger (&ring->writing, &ring->shared->con, count,
+                             ring->maxsize != 0 ? ring->maxsize : WAIT_COUNT_MASK))
         {
-          deeper = !readers_keep_up (ring, count) || tries % 64 == 0;
-          continue;
+          status = patience->cancel_fd >= 0 ? sleep_by_bell (&want, &ask, patience)
+                                            : put_in_seat (ring, me, frame, patience);
+          if (status != RING_AGAIN)
+            return status == RING_EMPTY ? RING_FULL : status;
         }
-      if (tries % 64 != 0 && wait_linger (&ring->writing, &ring->shared->con, count,
-                                          ring->maxsize != 0 ? ring->maxsize : WAIT_COUNT_MASK))
-        continue;
-      status = patience->cancel_fd >= 0 ? sleep_by_bell (&want, &ask, patience)
-                                        : put_in_seat (ring, me, frame, patience);
-      if (status == RING_EMPTY)
-        return RING_FULL;
-      if (status != RING_AGAIN)
-        return status;
+      status = ring_try_put (ring, me, frame, deeper, patience->deadline_us);
     }
+  return status;
 }

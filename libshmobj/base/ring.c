@@ -127,7 +127,6 @@ look_for_place (Ring *ring, guint32 count, guint64 pos, gsize size, Place *place
 
   if (reserved > ring->capacity || !ring_look_at (&shared->con, &shared->read, &other, &read))
     return RING_CORRUPT;
-  store (&shared->write.other_pos, other);
   atomic_store_explicit (&shared->write.other_count, read, memory_order_relaxed);
   if (too_many (ring, count, read))
     return RING_FULL;
@@ -135,18 +134,25 @@ look_for_place (Ring *ring, guint32 count, guint64 pos, gsize size, Place *place
 }
 
 /* Under the write guard: straight on, by what we last saw of the readers, if that is enough to
- * know. */
+ * know. A @room that was noted in an earlier round is too far away to be taken for this one's. */
 static inline gboolean
-fits_straight_on (Ring *ring, guint32 count, guint64 pos, gsize size)
+fits_straight_on (Ring *ring, guint32 count, guint64 pos, gsize size, guint64 room)
 {
-  RingShared *shared = ring->shared;
-  guint64 reserved = load (&shared->reserved), other = load (&shared->write.other_pos),
-          limit = reserved;
+  guint64 left = room - pos;
 
-  if (rounds_between (pos, other) == 1 && offset_of (pos) < offset_of (other))
-    limit = offset_of (other) - MARK_SIZE;
-  return offset_of (pos) + size <= limit && limit <= ring->capacity && (offset_of (pos) & 7) == 0 &&
-         !too_many (ring, count, bits (&shared->write.other_count));
+  return size <= left && left <= ring->capacity && offset_of (pos) + size <= ring->capacity &&
+         (pos & 7) == 0 && !too_many (ring, count, bits (&ring->shared->write.other_count));
+}
+
+/* How far straight on it goes from there. */
+static guint64
+room_from (const Ring *ring, const Place *place)
+{
+  guint64 pos = place->at, other = place->readers;
+  gboolean behind = rounds_between (pos, other) == 1 && offset_of (pos) < offset_of (other);
+
+  return (pos & ~OFFSET_MASK) |
+         (behind ? offset_of (other) - MARK_SIZE : load (&ring->shared->reserved));
 }
 
 /* Under the write guard: reserves backing up to @end, with some to spare, before anything there is
@@ -200,29 +206,40 @@ prepare_place (
 }
 
 /* Under the write guard: writes record number @full_count at *@pos or wherever it fits, and moves
- * *@pos behind it. */
+ * *@pos behind it. *@room is how far it goes straight on. */
 static inline RingStatus
-write_record (
-    Ring *ring, const ShmobjFrame *frame, guint64 full_count, gboolean may_grow, guint64 *pos)
+write_record (Ring *ring,
+              const ShmobjFrame *frame,
+              guint64 full_count,
+              gboolean may_grow,
+              guint64 *pos,
+              guint64 *room)
 {
   gsize stored = frame_stored_size (frame), size = ring_record_size (stored);
-  Place place = { .at = *pos };
-  RingStatus status;
+  guint64 at = *pos;
 
   if (G_UNLIKELY (stored == 0 || size > ring->capacity))
     return RING_TOO_LARGE;
   if (G_UNLIKELY (load (&ring->shared->restart) == full_count + 1))
     store (&ring->shared->restart, 0); /* left by one who died before it published */
-  if (G_UNLIKELY (!fits_straight_on (ring, full_count & WAIT_COUNT_MASK, place.at, size)) &&
-      (status = prepare_place (ring, place.at, full_count, size, may_grow, &place)) != RING_OK)
-    return status;
+  if (G_UNLIKELY (!fits_straight_on (ring, full_count & WAIT_COUNT_MASK, at, size, *room)))
+    {
+      Place place;
+      RingStatus status = prepare_place (ring, at, full_count, size, may_grow, &place);
 
-  __builtin_prefetch (ring->data + offset_of (place.at) + 1024, 1, 3);
-  frame_store (frame, ring->data + offset_of (place.at));
-  *pos = place.at + size;
+      if (status != RING_OK)
+        return status;
+      at = place.at;
+      *room = room_from (ring, &place);
+    }
+
+  __builtin_prefetch (ring->data + offset_of (at) + 1024, 1, 3);
+  frame_store (frame, ring->data + offset_of (at));
+  *pos = at + size;
   return RING_OK;
 }
 
+/* The room is noted at last: killed before, we leave an old note, and the next one looks again. */
 static inline RingStatus
 put_under_guard (Ring *ring, const ShmobjFrame *frames, guint n, guint *put, gboolean may_grow)
 {
@@ -230,7 +247,7 @@ put_under_guard (Ring *ring, const ShmobjFrame *frames, guint n, guint *put, gbo
   guint32 pub = bits (&shared->pub);
   RingPosition *valid = slot_with (&shared->write, WAIT_COUNT (pub));
   RingStatus status = RING_OK;
-  guint64 pos, full_count;
+  guint64 pos, room, known_room, full_count;
   guint i = 0;
 
   if (G_UNLIKELY (valid == NULL))
@@ -240,8 +257,9 @@ put_under_guard (Ring *ring, const ShmobjFrame *frames, guint n, guint *put, gbo
 
   pos = load (&valid->pos);
   full_count = load (&valid->count);
+  room = known_room = load (&shared->write.room);
   do
-    status = write_record (ring, &frames[i], full_count + i, may_grow, &pos);
+    status = write_record (ring, &frames[i], full_count + i, may_grow, &pos, &room);
   while (status == RING_OK && ++i < n);
   if (i == 0)
     return status;
@@ -249,6 +267,8 @@ put_under_guard (Ring *ring, const ShmobjFrame *frames, guint n, guint *put, gbo
   move_to (&shared->write, valid, pos, i);
   ring_bell (&shared->in_bell, &ring->in);
   publish (shared, &shared->pub, pub, i, &shared->read_seat);
+  if (G_UNLIKELY (room != known_room))
+    store (&shared->write.room, room);
   *put = i;
   return RING_OK;
 }

@@ -19,7 +19,7 @@ typedef struct
 {
   LAYOUT_LINE Guard guard;
   _Atomic (guint32) other_count;
-  _Atomic (guint64) other_pos;
+  _Atomic (guint64) room; /* the writing end's: the position up to which records go straight on */
   RingPosition slot[2];
 } RingEnd;
 
@@ -168,9 +168,69 @@ RingStatus ring_try_get_many (Ring *ring, guint32 me, RingGetMany *get, gint64 d
 RingStatus ring_shut (Ring *ring, guint32 me, gboolean now, gint64 deadline_us);
 guint32 ring_is_shut (Ring *ring);
 
-RingStatus
-ring_put (Ring *ring, guint32 me, const ShmobjFrame *frame, const RingPatience *patience);
-RingStatus ring_get (Ring *ring, guint32 me, RingGet *get, const RingPatience *patience);
+/* What follows when such a try was in vain, with what it gave: for those who can wait. */
+RingStatus ring_put_patiently (Ring *ring,
+                               guint32 me,
+                               const ShmobjFrame *frame,
+                               const RingPatience *patience,
+                               RingStatus status);
+RingStatus ring_get_patiently (
+    Ring *ring, guint32 me, RingGet *get, const RingPatience *patience, RingStatus status);
+
+static inline RingStatus
+ring_put (Ring *ring, guint32 me, const ShmobjFrame *frame, const RingPatience *patience)
+{
+  gboolean at_once = patience->deadline_us == 0;
+  RingStatus status = ring_try_put (ring, me, frame, at_once, patience->deadline_us);
+
+  if (G_LIKELY (status != RING_FULL && status != RING_SHALLOW) || at_once)
+    return status;
+  return ring_put_patiently (ring, me, frame, patience, status);
+}
+
+static inline RingStatus
+ring_get (Ring *ring, guint32 me, RingGet *get, const RingPatience *patience)
+{
+  RingStatus status = ring_try_get (ring, me, get, patience->deadline_us);
+
+  if (G_LIKELY (status != RING_EMPTY) || patience->deadline_us == 0)
+    return status;
+  return ring_get_patiently (ring, me, get, patience, status);
+}
+
+/* The same by a span of time from now. Only who really has to wait asks for the clock; a guard
+ * that is kept from us costs its grace once more (base/guard.c). */
+static inline gint64
+ring_first_deadline (gint64 timeout_us)
+{
+  return timeout_us < 0 ? -1 : 0;
+}
+
+static inline RingStatus
+ring_put_within (
+    Ring *ring, guint32 me, const ShmobjFrame *frame, gint64 timeout_us, gboolean interruptible)
+{
+  RingStatus status =
+      ring_try_put (ring, me, frame, timeout_us == 0, ring_first_deadline (timeout_us));
+
+  if (G_LIKELY (status == RING_OK) || timeout_us == 0 ||
+      (status != RING_FULL && status != RING_SHALLOW && status != RING_STUCK))
+    return status;
+  return ring_put_patiently (
+      ring, me, frame, &(RingPatience){ wait_deadline (timeout_us), -1, interruptible }, status);
+}
+
+static inline RingStatus
+ring_get_within (Ring *ring, guint32 me, RingGet *get, gint64 timeout_us, gboolean interruptible)
+{
+  RingStatus status = ring_try_get (ring, me, get, ring_first_deadline (timeout_us));
+
+  if (G_LIKELY (status == RING_OK) || timeout_us == 0 ||
+      (status != RING_EMPTY && status != RING_STUCK))
+    return status;
+  return ring_get_patiently (
+      ring, me, get, &(RingPatience){ wait_deadline (timeout_us), -1, interruptible }, status);
+}
 
 /* Hints, true at some moment during the call. The first two: would trying now give something else
  * than EMPTY (FULL)? */

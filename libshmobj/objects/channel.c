@@ -111,6 +111,17 @@ channel_set_error (
     }
 }
 
+/* A message that was taken to @buffer, as a frame that owns its bytes; they are copied if that is
+ * not memory of its own. */
+static RingStatus
+frame_taken (ShmobjFrame *frame, const RingGet *get, gboolean own)
+{
+  gsize size = (gsize) get->header.size + get->header.type_length;
+
+  frame_adopt (frame, &get->header, own ? get->buffer : g_memdup2 (get->buffer, MAX (size, 1)));
+  return RING_OK;
+}
+
 RingStatus
 channel_get_frame (
     Ring *ring, guint32 me, guint accept, ShmobjFrame *frame, const RingPatience *patience)
@@ -119,31 +130,32 @@ channel_get_frame (
   RingGet get = { accept, small, sizeof small, { 0 } };
   RingStatus status = ring_get (ring, me, &get, patience);
   gpointer buffer = NULL;
-  gsize size = 0;
 
   while (status == RING_TOO_SMALL)
     {
       g_free (buffer);
-      size = (gsize) get.header.size + get.header.type_length;
-      buffer = g_try_malloc (size);
+      get.size = (gsize) get.header.size + get.header.type_length;
+      get.buffer = buffer = g_try_malloc (get.size);
       if (buffer == NULL)
         break;
-      get.buffer = buffer;
-      get.size = size;
       status = ring_get (ring, me, &get, patience);
     }
+  if (status == RING_OK)
+    return frame_taken (frame, &get, buffer != NULL);
 
   *frame = (ShmobjFrame){ .kind = get.header.kind, .size = get.header.size };
-  if (status != RING_OK)
-    {
-      g_free (buffer);
-      return status;
-    }
-  size = (gsize) get.header.size + get.header.type_length;
-  if (buffer == NULL)
-    buffer = g_memdup2 (small, MAX (size, 1));
-  frame_adopt (frame, &get.header, buffer);
-  return RING_OK;
+  g_free (buffer);
+  return status;
+}
+
+/* The most frequent case by the shortest way: a small message is there. */
+static gboolean
+take_at_once (Ring *ring, guint32 me, guint accept, ShmobjFrame *frame)
+{
+  guint8 small[SMALL_MESSAGE];
+  RingGet get = { accept, small, sizeof small, { 0 } };
+
+  return ring_try_get (ring, me, &get, 0) == RING_OK && frame_taken (frame, &get, FALSE) == RING_OK;
 }
 
 /* One wait of put or get: what differs is the middle. */
@@ -197,16 +209,6 @@ attempt_cancellable (
   return status;
 }
 
-static RingStatus
-attempt_call (Ring *ring, guint32 me, Attempt attempt, gpointer data, const ChannelCall *call)
-{
-  RingPatience patience = { wait_deadline (call->timeout_us), -1, call->interrupted != NULL };
-
-  if (call->cancellable != NULL)
-    return attempt_cancellable (ring, me, attempt, data, call);
-  return attempt (ring, me, data, &patience);
-}
-
 static gboolean
 conclude (Ring *ring,
           RingStatus status,
@@ -231,9 +233,15 @@ gboolean
 channel_put (Ring *ring, const ShmobjFrame *frame, const ChannelCall *call, GError **error)
 {
   guint32 me = participants_me (ring->participants, error);
+  RingStatus status;
 
-  return me != 0 && conclude (ring, attempt_call (ring, me, attempt_put, (gpointer) frame, call),
-                              frame, call, error);
+  if (G_UNLIKELY (me == 0))
+    return FALSE;
+  if (G_LIKELY (call->cancellable == NULL))
+    status = ring_put_within (ring, me, frame, call->timeout_us, call->interrupted != NULL);
+  else
+    status = attempt_cancellable (ring, me, attempt_put, (gpointer) frame, call);
+  return conclude (ring, status, frame, call, error);
 }
 
 typedef struct
@@ -255,10 +263,20 @@ channel_get (Ring *ring, guint accept, ShmobjFrame *frame, const ChannelCall *ca
 {
   guint32 me = participants_me (ring->participants, error);
   GetAttempt get = { accept, frame };
+  RingStatus status;
 
   *frame = (ShmobjFrame){ 0 };
-  return me != 0 &&
-         conclude (ring, attempt_call (ring, me, attempt_get, &get, call), frame, call, error);
+  if (G_UNLIKELY (me == 0))
+    return FALSE;
+  if (call->cancellable != NULL)
+    status = attempt_cancellable (ring, me, attempt_get, &get, call);
+  else if (G_LIKELY (take_at_once (ring, me, accept, frame)))
+    status = RING_OK;
+  else
+    status = channel_get_frame (
+        ring, me, accept, frame,
+        &(RingPatience){ wait_deadline (call->timeout_us), -1, call->interrupted != NULL });
+  return conclude (ring, status, frame, call, error);
 }
 
 gboolean

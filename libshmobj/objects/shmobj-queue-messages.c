@@ -14,7 +14,7 @@
 
 /* ---- putting ---- */
 
-static gboolean
+static inline gboolean
 put_frame (ShmobjQueue *self,
            const ShmobjFrame *frame,
            gint64 timeout_us,
@@ -22,9 +22,20 @@ put_frame (ShmobjQueue *self,
            gboolean *interrupted,
            GError **error)
 {
-  ChannelCall call = { "queue", timeout_us, cancellable, interrupted };
+  RingStatus status;
+  guint32 me;
 
-  return queue_ensure (self, error) && channel_put (&self->ring, frame, &call, error);
+  if (!queue_ensure (self, error) || (me = participants_me (&self->participants, error)) == 0)
+    return FALSE;
+  if (cancellable != NULL || interrupted != NULL)
+    return channel_put (&self->ring, frame,
+                        &(ChannelCall){ "queue", timeout_us, cancellable, interrupted }, error);
+
+  status = ring_put_within (&self->ring, me, frame, timeout_us, FALSE);
+  if (G_LIKELY (status == RING_OK))
+    return TRUE;
+  channel_set_error (&self->ring, "queue", status, frame, error);
+  return FALSE;
 }
 
 gboolean
@@ -129,12 +140,11 @@ shmobj_queue_put_data (ShmobjQueue *self,
                        GCancellable *cancellable,
                        GError **error)
 {
-  ShmobjFrame frame;
+  ShmobjFrame frame = { .kind = SHMOBJ_FRAME_BYTES, .data = data, .size = size };
 
   g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), FALSE);
   g_return_val_if_fail (data != NULL || size == 0, FALSE);
 
-  shmobj_frame_set_bytes (&frame, data, size);
   return put_frame (self, &frame, timeout_us, cancellable, NULL, error);
 }
 
@@ -409,7 +419,6 @@ shmobj_queue_get_into (
     ShmobjQueue *self, guint8 *buffer, gsize size, gint64 timeout_us, GError **error)
 {
   RingGet get = { RING_ACCEPT (SHMOBJ_FRAME_BYTES), buffer, size, { 0 } };
-  RingPatience patience = { timeout_us == 0 ? 0 : wait_deadline (timeout_us), -1, FALSE };
   RingStatus status;
   guint32 me;
 
@@ -417,7 +426,7 @@ shmobj_queue_get_into (
 
   if (!queue_ensure (self, error) || (me = participants_me (&self->participants, error)) == 0)
     return -1;
-  status = ring_get (&self->ring, me, &get, &patience);
+  status = ring_get_within (&self->ring, me, &get, timeout_us, FALSE);
   if (G_LIKELY (status == RING_OK))
     return get.header.size;
 

@@ -42,7 +42,7 @@ begin_at (RingEnd *end, guint64 count, guint64 pos)
   end->slot[0].pos = end->slot[1].pos = pos;
   end->slot[0].count = count;
   end->slot[1].count = count - 1;
-  end->other_pos = pos;
+  end->room = pos;
   end->other_count = count & WAIT_COUNT_MASK;
 }
 
