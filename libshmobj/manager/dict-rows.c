@@ -165,7 +165,7 @@ put_order (Dict *dict, guint64 order, const ShmobjFrame *key)
 void
 dict_set (Dict *dict, const Normal *key, const ShmobjFrame *value)
 {
-  KeyRow entry = { .key_size = frame_stored_size (&key->frame) };
+  KeyRow entry = { 0 };
   StoreBytes old;
   guint8 *room;
   RowKey row;
@@ -177,6 +177,7 @@ dict_set (Dict *dict, const Normal *key, const ShmobjFrame *value)
       dict->record.object.length++;
       put_order (dict, entry.order, &key->frame);
     }
+  entry.key_size = frame_stored_size (&key->frame); /* whatever the row said */
 
   room = store_put_room (dict->txn, row.bytes, row.size,
                          sizeof entry + entry.key_size + frame_stored_size (value));

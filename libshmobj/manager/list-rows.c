@@ -20,7 +20,8 @@
 #define RECORD_MIN 256
 #define LARGE_ITEM 0x8001
 #define HEIGHT_MAX 8
-#define TAIL_SHARE 900 /* bytes of items that an empty tail takes back */
+#define ITEMS_MAX (G_GUINT64_CONSTANT (1) << 48) /* more than a store can have */
+#define TAIL_SHARE 900                           /* bytes of items that an empty tail takes back */
 
 typedef struct
 {
@@ -64,7 +65,8 @@ is_sound (const List *list)
 {
   const ListRecord *record = &list->record;
 
-  return record->height <= HEIGHT_MAX && (record->height == 0) == (record->in_tree == 0);
+  return record->height <= HEIGHT_MAX && (record->height == 0) == (record->in_tree == 0) &&
+         record->in_tree <= ITEMS_MAX;
 }
 
 gboolean

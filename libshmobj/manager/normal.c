@@ -6,7 +6,7 @@
  *     b                b: true is not 1 here (Python's own dict says otherwise; its layer converts)
  *     d                d; every NaN the same, -0.0 is 0.0
  *     s o g            s
- *     ay               ay: bytes are not an array of numbers. A frame of bytes is ay
+ *     ay               a frame of bytes, which are not an array of numbers
  *     v at the outside what is in it; in a key also inside tuples
  *     ( ) m a { }      the same of what is in normal form inside; a dict's entries by their keys
  *
@@ -307,6 +307,14 @@ is_string (const ShmobjFrame *frame)
          memchr (frame->data, 0, frame->size) == frame->data + frame->size - 1;
 }
 
+static gboolean
+is_bytes (const ShmobjFrame *frame)
+{
+  return frame->kind == SHMOBJ_FRAME_BYTES ||
+         (frame->kind == SHMOBJ_FRAME_VARIANT && frame->type_length == 2 &&
+          memcmp (frame->type, "ay", 2) == 0);
+}
+
 /* Frames that need no GVariant. FALSE: it takes one. */
 static gboolean
 init_quickly (Normal *normal, const ShmobjFrame *frame)
@@ -315,13 +323,9 @@ init_quickly (Normal *normal, const ShmobjFrame *frame)
   char type;
   gint64 integer;
 
-  if (frame->kind == SHMOBJ_FRAME_BYTES)
+  if (is_bytes (frame))
     {
-      normal->frame = *frame;
-      normal->frame.kind = SHMOBJ_FRAME_VARIANT;
-      normal->frame.type = "ay";
-      normal->frame.type_length = 2;
-      normal->frame.owned = NULL;
+      shmobj_frame_set_bytes (&normal->frame, frame->data, frame->size);
       return TRUE;
     }
   if (frame->kind != SHMOBJ_FRAME_VARIANT || frame->type_length != 1)
@@ -413,6 +417,12 @@ types_agree (const Normal *normal, const char *type, gsize length)
 }
 
 static gboolean
+may_be_bytes (const ShmobjFrame *stored)
+{
+  return is_bytes (stored) || (stored->type_length > 0 && *stored->type == 'v');
+}
+
+static gboolean
 same_frame (const ShmobjFrame *a, const ShmobjFrame *b)
 {
   return a->kind == b->kind && a->size == b->size && a->type_length == b->type_length &&
@@ -439,9 +449,10 @@ normal_equals (const Normal *normal, gconstpointer data, gsize size)
                           .type_length = header.type_length };
   if (same_frame (&normal->frame, &stored))
     return TRUE;
-  if (header.kind == SHMOBJ_FRAME_PICKLE || normal->frame.kind == SHMOBJ_FRAME_PICKLE ||
-      (header.kind == SHMOBJ_FRAME_VARIANT &&
-       !types_agree (normal, stored.type, stored.type_length)))
+  if (header.kind == SHMOBJ_FRAME_PICKLE || normal->frame.kind == SHMOBJ_FRAME_PICKLE)
+    return FALSE;
+  if (is_bytes (&normal->frame) ? !may_be_bytes (&stored)
+                                : !types_agree (normal, stored.type, stored.type_length))
     return FALSE;
 
   if (!normal_init (&other, &stored, NULL))

@@ -8,7 +8,7 @@
 /* The normal form of a value: equal values have the same bytes, whoever wrote them. */
 typedef struct
 {
-  ShmobjFrame frame;  /* a variant in normal form, or a pickle as it is */
+  ShmobjFrame frame;  /* bytes, a variant in normal form, or a pickle as it is */
   GVariant *variant;  /* (owned) (nullable): whose bytes the frame shows */
   guint8 scratch[16]; /* or these are they: so a Normal stays where it is */
 } Normal;
