@@ -93,7 +93,7 @@ test_threads (void)
   _Atomic (guint32) stop = 0;
   GThread *thread = g_thread_new ("join", join_again_and_again, (gpointer) &stop);
 
-  for (guint i = 0; i < 300; i++)
+  for (guint i = rounds (300); i > 0; i--)
     {
       pid_t pid = fork ();
 

@@ -97,7 +97,7 @@ start_owner (Fixture *fixture)
 static void
 test_dead_owner (Fixture *fixture, gconstpointer data)
 {
-  for (guint i = 1; i <= 200; i++)
+  for (guint i = 1; i <= rounds (200); i++)
     {
       pid_t pid = start_owner (fixture);
 

@@ -196,6 +196,7 @@ int
 main (int argc, char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
+  g_setenv ("SHMOBJ_SPIN_US", "2000", TRUE); /* enough to tell spinning from not, on any machine */
 
   g_test_add_func ("/wait/deadlines-do-not-overflow", test_deadlines);
   g_test_add_func ("/wait/sleep-ends-by-change-or-time", test_sleep_ends);

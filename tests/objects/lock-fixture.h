@@ -48,7 +48,16 @@ assert_exit (pid_t pid, int expected_status)
   g_assert_cmpint (status, ==, expected_status);
 }
 
-/* Waits until a thread of process @pid sleeps in the kernel, in a system call that has @number. */
+/* @n, or fewer under a tool that makes everything slow. */
+static inline guint
+rounds (guint n)
+{
+  const char *slower = g_getenv ("SHMOBJ_TEST_SLOWER");
+
+  return slower != NULL ? MAX (n / MAX (g_ascii_strtoull (slower, NULL, 10), 1), 10) : n;
+}
+
+/* Waits until the first thread of process @pid sleeps in the kernel. */
 static inline void
 await_sleep (pid_t pid)
 {

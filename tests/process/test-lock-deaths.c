@@ -10,7 +10,6 @@
 #include "objects/shmobj-shareable.h"
 
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct
@@ -21,14 +20,6 @@ typedef struct
   _Atomic (guint64) counter, abandoned;
   guint64 plain; /* guarded by the lock alone */
 } Shared;
-
-static guint
-rounds (guint n)
-{
-  const char *slower = g_getenv ("SHMOBJ_TEST_SLOWER");
-
-  return slower != NULL ? MAX (n / MAX (atoi (slower), 1), 10) : n;
-}
 
 static void
 kill_and_reap (pid_t pid)
