@@ -28,6 +28,12 @@ frame_header_pack (const ShmobjFrame *frame)
   return (guint32) frame->size | (guint64) frame->kind << 32 | (guint64) frame->type_length << 48;
 }
 
+static inline guint64
+frame_header_join (const FrameHeader *header)
+{
+  return header->size | (guint64) header->kind << 32 | (guint64) header->type_length << 48;
+}
+
 /* FALSE when @word is no header of a frame that occupies at most @available bytes. */
 static inline gboolean
 frame_header_unpack (guint64 word, gsize available, FrameHeader *header)

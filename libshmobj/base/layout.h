@@ -10,7 +10,7 @@
  *     [ header ][ slots, 1024 x 64 B  ][ what the kind holds          ]
  *
  *     kind       at 69632
- *     QUEUE      [ RingShared, 4096 ][ ring's data: capacity + 4096                          ]
+ *     QUEUE      [ RingShared, 4096 ][ ring's data: capacity + 4096 ][ FlightShared ][ pool  ]
  *     PIPE       [ RingShared, 4096 ][ RingShared, 4096 ][ data: there ][ data: back ]
  *     ARENA      [ ArenaShared, 4096 ][ cells, 64 B each: kind, then LockShared or EventShared ]
  *     GATE       [ Guard, GuardStatistics; 4096 ]

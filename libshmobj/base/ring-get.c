@@ -3,6 +3,7 @@
 /* The reading end of the ring; see base/ring.c. A reader copies out under its guard, then stores
  * its new position, then con: killed before that store, the message is still there. */
 
+#include "base/flight.h"
 #include "base/ring-private.h"
 
 /* Is what a reader at @pos leaves behind, with @left records in it up to @written, what a writer
@@ -109,8 +110,33 @@ read_record (Ring *ring, RingGet *get, guint64 full_count, guint64 *pos)
   return RING_OK;
 }
 
+/* Under the read guard: what is not in the ring but comes first. RING_EMPTY: nothing. */
+static G_NO_INLINE RingStatus
+look_into_flight (Ring *ring, guint32 me, RingGet *get, guint64 read)
+{
+  if (ring->flight == NULL)
+    return RING_EMPTY;
+  if (bits (&ring->shared->read.receiving) != 0)
+    flight_settle (ring, read);
+  return bits (&ring->shared->read.returned) != 0 ? flight_take_returned (ring, me, get)
+                                                  : RING_EMPTY;
+}
+
+static inline gboolean
+flight_wants_a_look (RingShared *shared)
+{
+  return G_UNLIKELY ((bits (&shared->read.receiving) | bits (&shared->read.returned)) != 0);
+}
+
+/* Nothing there: for now, or for good? */
+static G_NO_INLINE RingStatus
+say_empty (Ring *ring, guint32 shut)
+{
+  return shut != 0 && flight_count (ring) == 0 ? RING_CLOSED : RING_EMPTY;
+}
+
 static inline RingStatus
-get_under_guard (Ring *ring, RingGet *get)
+get_under_guard (Ring *ring, guint32 me, RingGet *get)
 {
   RingShared *shared = ring->shared;
   guint32 con = bits (&shared->con), shut = bits (&shared->shut);
@@ -122,15 +148,39 @@ get_under_guard (Ring *ring, RingGet *get)
     return RING_CORRUPT;
   if (G_UNLIKELY (shut & RING_SHUT_NOW))
     return RING_CLOSED;
+  if (flight_wants_a_look (shared) &&
+      (status = look_into_flight (ring, me, get, load (&valid->count))) != RING_EMPTY)
+    return status;
   pos = load (&valid->pos);
   status = read_record (ring, get, load (&valid->count), &pos);
-  if (status == RING_OK)
-    leave_behind (ring, con, valid, 1, pos);
-  return G_UNLIKELY (status == RING_EMPTY && shut) ? RING_CLOSED : status;
+  if (status == RING_OK && G_UNLIKELY (get->ticket != NULL))
+    status = flight_record (ring, me, get, load (&valid->count));
+  if (status != RING_OK)
+    return status == RING_EMPTY ? say_empty (ring, shut) : status;
+
+  leave_behind (ring, con, valid, 1, pos);
+  if (G_UNLIKELY (get->ticket != NULL))
+    atomic_store_explicit (&shared->read.receiving, 0, memory_order_release);
+  return RING_OK;
+}
+
+/* A message that came back is a batch of its own. */
+static RingStatus
+get_returned (Ring *ring, guint32 me, RingGetMany *many, guint64 read)
+{
+  RingGet get = { .accept = many->accept, .buffer = many->buffer, .size = many->size };
+  RingStatus status = many->used == 0 ? look_into_flight (ring, me, &get, read) : RING_OK;
+
+  if (status == RING_OK && many->used == 0)
+    {
+      many->headers[many->got++] = get.header;
+      many->used = MIN (ring_record_size (get.header.size + get.header.type_length), many->size);
+    }
+  return status;
 }
 
 static RingStatus
-get_many_under_guard (Ring *ring, RingGetMany *many)
+get_many_under_guard (Ring *ring, guint32 me, RingGetMany *many)
 {
   RingShared *shared = ring->shared;
   guint32 con = bits (&shared->con), shut = bits (&shared->shut);
@@ -144,6 +194,9 @@ get_many_under_guard (Ring *ring, RingGetMany *many)
     return RING_CORRUPT;
   if (shut & RING_SHUT_NOW)
     return RING_CLOSED;
+  if (flight_wants_a_look (shared) &&
+      (status = get_returned (ring, me, many, load (&valid->count))) != RING_EMPTY)
+    return status;
   pos = load (&valid->pos);
   while (n < RING_BATCH_MAX && many->got < many->most)
     {
@@ -158,7 +211,7 @@ get_many_under_guard (Ring *ring, RingGetMany *many)
       n++;
     }
   if (n == 0)
-    return status == RING_EMPTY && shut ? RING_CLOSED : status;
+    return status == RING_EMPTY ? say_empty (ring, shut) : status;
   leave_behind (ring, con, valid, n, pos);
   return RING_OK;
 }
@@ -172,16 +225,26 @@ arm_for_pollers (Ring *ring, guint32 me, RingStatus status, gint64 deadline_us)
     ring_arm_in (ring, me, DOORBELL_ARMED, deadline_us);
 }
 
-RingStatus
-ring_try_get (Ring *ring, guint32 me, RingGet *get, gint64 deadline_us)
+static RingStatus
+try_get (Ring *ring, guint32 me, RingGet *get, gint64 deadline_us)
 {
   RingStatus status;
 
   if (!guard_take (&ring->shared->read.guard, ring->participants, me, deadline_us,
                    &ring->shared->guards))
     return RING_STUCK;
-  status = get_under_guard (ring, get);
+  status = get_under_guard (ring, me, get);
   guard_release (&ring->shared->read.guard);
+  return status;
+}
+
+RingStatus
+ring_try_get (Ring *ring, guint32 me, RingGet *get, gint64 deadline_us)
+{
+  RingStatus status = try_get (ring, me, get, deadline_us);
+
+  if (G_UNLIKELY (status == RING_EMPTY && flight_is_used (ring)) && flight_recover (ring, me))
+    status = try_get (ring, me, get, deadline_us);
   arm_for_pollers (ring, me, status, deadline_us);
   return status;
 }
@@ -194,7 +257,7 @@ ring_try_get_many (Ring *ring, guint32 me, RingGetMany *get, gint64 deadline_us)
   if (!guard_take (&ring->shared->read.guard, ring->participants, me, deadline_us,
                    &ring->shared->guards))
     return RING_STUCK;
-  status = get_many_under_guard (ring, get);
+  status = get_many_under_guard (ring, me, get);
   guard_release (&ring->shared->read.guard);
   arm_for_pollers (ring, me, status, deadline_us);
   return status;

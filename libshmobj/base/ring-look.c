@@ -4,6 +4,7 @@
  * arming the doorbells for those who are about to sleep, and the end for everybody. See
  * base/ring.c. */
 
+#include "base/flight.h"
 #include "base/ring-private.h"
 
 guint32
@@ -37,7 +38,10 @@ ring_shut (Ring *ring, guint32 me, gboolean now, gint64 deadline_us)
 gboolean
 ring_worth_getting (Ring *ring)
 {
-  return ring_has_message (ring) || ring_is_shut (ring);
+  guint32 shut = ring_is_shut (ring);
+
+  return ring_has_message (ring) || (shut & RING_SHUT_NOW) ||
+         (shut != 0 && flight_count (ring) == 0);
 }
 
 gboolean
@@ -51,7 +55,8 @@ ring_has_message (Ring *ring)
 {
   guint32 read = WAIT_COUNT (atomic_load_explicit (&ring->shared->con, memory_order_acquire));
 
-  return WAIT_COUNT (atomic_load_explicit (&ring->shared->pub, memory_order_acquire)) != read;
+  return WAIT_COUNT (atomic_load_explicit (&ring->shared->pub, memory_order_acquire)) != read ||
+         bits (&ring->shared->read.returned) != 0;
 }
 
 gboolean
@@ -76,9 +81,9 @@ guint32
 ring_count (Ring *ring)
 {
   guint32 read = WAIT_COUNT (atomic_load_explicit (&ring->shared->con, memory_order_acquire));
+  guint32 written = WAIT_COUNT (atomic_load_explicit (&ring->shared->pub, memory_order_acquire));
 
-  return (WAIT_COUNT (atomic_load_explicit (&ring->shared->pub, memory_order_acquire)) - read) &
-         WAIT_COUNT_MASK;
+  return ((written - read) & WAIT_COUNT_MASK) + bits (&ring->shared->read.returned);
 }
 
 static guint64

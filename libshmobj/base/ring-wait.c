@@ -27,11 +27,14 @@
  * enough for its message when the readers stop early: so after BATCH_US it asks for just what it
  * needs, and then sleeps without a timer.
  *
+ * Flight. While messages are received and not done with, a sleeping reader looks every 100 ms
+ * whether their holders live (base/flight.c).
+ *
  * With something to cancel, the wait is a poll of the ring's doorbell and the cancelling descriptor
  * instead.
  */
 
-#include "base/ring.h"
+#include "base/flight.h"
 
 #include "base/sys.h"
 
@@ -39,6 +42,7 @@
 #define SLICE_MIN_US 8000
 #define SLICE_MAX_US 1000000
 #define BATCH_US 2000
+#define FLIGHT_LOOK_US 100000
 
 #define KEEP_UP_PAUSES 64 /* some 2 µs */
 #define KEEP_UP_COUNT 8
@@ -199,9 +203,11 @@ raise_flag (const Want *want, RingAsk ask, guint32 *value, gint64 deadline_us)
 static gint64
 sleep_time (const Want *want, RingAsk ask, gint64 left_us)
 {
-  if (!want->writer || ask == RING_EXACT)
+  gint64 most_us = !want->writer ? FLIGHT_LOOK_US : BATCH_US;
+
+  if (want->writer ? ask == RING_EXACT : flight_count (want->ring) == 0)
     return left_us;
-  return left_us < 0 ? BATCH_US : MIN (left_us, BATCH_US);
+  return left_us < 0 ? most_us : MIN (left_us, most_us);
 }
 
 /* In the seat, after a try in vain. RING_AGAIN: try once more; RING_EMPTY, RING_INTERRUPTED: the

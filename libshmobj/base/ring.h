@@ -21,6 +21,10 @@ typedef struct
   _Atomic (guint32) other_count;
   _Atomic (guint64) room; /* the writing end's: the position up to which records go straight on */
   RingPosition slot[2];
+  _Atomic (guint32)
+      receiving; /* of the reading end: 1 + the flight's entry that is being filled; 0: none */
+  _Atomic (guint32)
+      returned; /* the same: at least as many messages have come back (base/flight.c) */
 } RingEnd;
 
 /* Room that is worth waking a writer for. */
@@ -74,11 +78,22 @@ typedef enum
   RING_NO_SPACE,  /* the machine has no memory left for the ring to grow */
   RING_STUCK,     /* a guard's owner lives and does not run */
   RING_CORRUPT,   /* shared words that no writer of ours leaves */
+  RING_CROWDED,   /* no room to keep another message in flight */
   RING_CANCELLED,
   RING_CLOSED,      /* shut down for everybody */
   RING_INTERRUPTED, /* a signal handler ran, and the caller asked to be told */
   RING_AGAIN,       /* internal: look again */
 } RingStatus;
+
+typedef struct _FlightShared FlightShared;
+
+/* A message in somebody's hands (base/flight.h). */
+typedef struct
+{
+  guint index;
+  guint64 number;
+  guint32 deliveries; /* how often it was handed out before */
+} FlightTicket;
 
 /* One process's view of a ring. */
 typedef struct
@@ -90,6 +105,8 @@ typedef struct
   Segment *segment;
   guint64 data_offset;
   Participants *participants;
+  FlightShared *flight; /* (nullable): where messages are kept that are received but not done */
+  guint64 flight_offset;
   Doorbell in, out; /* in: something to get; out: room to put */
   WaitHabit reading, writing;
 } Ring;
@@ -109,6 +126,8 @@ typedef struct
   gpointer buffer;
   gsize size;
   FrameHeader header; /* of the message that was taken, or did not fit */
+  FlightTicket
+      *ticket; /* (nullable): received, not got: the message stays on record, by this ticket */
 } RingGet;
 
 /* A reader's buffer for several messages: each begins at a multiple of 8. */

@@ -54,8 +54,9 @@ try_once (Operation *operation, guint32 me, ShmobjFrame *frame)
 
   if (operation->value != NULL)
     return ring_put (ring, me, frame, &now);
-  return channel_get_frame (
-      ring, me, RING_ACCEPT (SHMOBJ_FRAME_BYTES) | RING_ACCEPT (SHMOBJ_FRAME_VARIANT), frame, &now);
+  return channel_get_frame (ring, me,
+                            RING_ACCEPT (SHMOBJ_FRAME_BYTES) | RING_ACCEPT (SHMOBJ_FRAME_VARIANT),
+                            frame, NULL, &now);
 }
 
 static void

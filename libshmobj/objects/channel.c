@@ -14,6 +14,7 @@
 
 #include "objects/channel.h"
 
+#include "base/flight.h"
 #include "base/shmobj-error.h"
 #include "base/sys.h"
 
@@ -97,6 +98,12 @@ channel_set_error (
     case RING_STUCK:
       set_stuck_error (ring, noun, error);
       break;
+    case RING_CROWDED:
+      g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_BUSY,
+                   "Too much of the %s is in flight (%u messages received and not done with); "
+                   "finish some with done()",
+                   noun, flight_count (ring));
+      break;
     case RING_CLOSED:
       g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CLOSED, "The %s was shut down", noun);
       break;
@@ -123,11 +130,15 @@ frame_taken (ShmobjFrame *frame, const RingGet *get, gboolean own)
 }
 
 RingStatus
-channel_get_frame (
-    Ring *ring, guint32 me, guint accept, ShmobjFrame *frame, const RingPatience *patience)
+channel_get_frame (Ring *ring,
+                   guint32 me,
+                   guint accept,
+                   ShmobjFrame *frame,
+                   FlightTicket *ticket,
+                   const RingPatience *patience)
 {
   guint8 small[SMALL_MESSAGE];
-  RingGet get = { accept, small, sizeof small, { 0 } };
+  RingGet get = { accept, small, sizeof small, { 0 }, ticket };
   RingStatus status = ring_get (ring, me, &get, patience);
   gpointer buffer = NULL;
 
@@ -244,10 +255,22 @@ channel_put (Ring *ring, const ShmobjFrame *frame, const ChannelCall *call, GErr
   return conclude (ring, status, frame, call, error);
 }
 
+/* One call of get or put, whichever way it may wait. */
+static RingStatus
+attempt_call (Ring *ring, guint32 me, Attempt attempt, gpointer data, const ChannelCall *call)
+{
+  RingPatience patience = { wait_deadline (call->timeout_us), -1, call->interrupted != NULL };
+
+  if (call->cancellable != NULL)
+    return attempt_cancellable (ring, me, attempt, data, call);
+  return attempt (ring, me, data, &patience);
+}
+
 typedef struct
 {
   guint accept;
   ShmobjFrame *frame;
+  FlightTicket *ticket;
 } GetAttempt;
 
 static RingStatus
@@ -255,14 +278,30 @@ attempt_get (Ring *ring, guint32 me, gpointer data, const RingPatience *patience
 {
   GetAttempt *get = data;
 
-  return channel_get_frame (ring, me, get->accept, get->frame, patience);
+  return channel_get_frame (ring, me, get->accept, get->frame, get->ticket, patience);
+}
+
+gboolean
+channel_receive (Ring *ring,
+                 guint accept,
+                 ShmobjFrame *frame,
+                 FlightTicket *ticket,
+                 const ChannelCall *call,
+                 GError **error)
+{
+  guint32 me = participants_me (ring->participants, error);
+  GetAttempt get = { accept, frame, ticket };
+
+  *frame = (ShmobjFrame){ 0 };
+  return me != 0 &&
+         conclude (ring, attempt_call (ring, me, attempt_get, &get, call), frame, call, error);
 }
 
 gboolean
 channel_get (Ring *ring, guint accept, ShmobjFrame *frame, const ChannelCall *call, GError **error)
 {
   guint32 me = participants_me (ring->participants, error);
-  GetAttempt get = { accept, frame };
+  GetAttempt get = { accept, frame, NULL };
   RingStatus status;
 
   *frame = (ShmobjFrame){ 0 };
@@ -274,7 +313,7 @@ channel_get (Ring *ring, guint accept, ShmobjFrame *frame, const ChannelCall *ca
     status = RING_OK;
   else
     status = channel_get_frame (
-        ring, me, accept, frame,
+        ring, me, accept, frame, NULL,
         &(RingPatience){ wait_deadline (call->timeout_us), -1, call->interrupted != NULL });
   return conclude (ring, status, frame, call, error);
 }

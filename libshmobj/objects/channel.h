@@ -30,6 +30,14 @@ channel_put (Ring *ring, const ShmobjFrame *frame, const ChannelCall *call, GErr
 gboolean
 channel_get (Ring *ring, guint accept, ShmobjFrame *frame, const ChannelCall *call, GError **error);
 
+/* A get whose message stays on record until it is done; see base/flight.h. */
+gboolean channel_receive (Ring *ring,
+                          guint accept,
+                          ShmobjFrame *frame,
+                          FlightTicket *ticket,
+                          const ChannelCall *call,
+                          GError **error);
+
 /* Several. put: all of them unless the time runs out first; returns how many, 0 with an error. get:
  * waits for the first, and takes with it what is there, up to @most; @frames has room for them.
  * Returns how many, 0 with an error. */
@@ -43,8 +51,12 @@ gsize channel_get_many (Ring *ring,
                         GError **error);
 
 /* The same for those who wait in their own way: one try or one wait. */
-RingStatus channel_get_frame (
-    Ring *ring, guint32 me, guint accept, ShmobjFrame *frame, const RingPatience *patience);
+RingStatus channel_get_frame (Ring *ring,
+                              guint32 me,
+                              guint accept,
+                              ShmobjFrame *frame,
+                              FlightTicket *ticket,
+                              const RingPatience *patience);
 void channel_set_error (
     Ring *ring, const char *noun, RingStatus status, const ShmobjFrame *frame, GError **error);
 

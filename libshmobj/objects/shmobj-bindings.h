@@ -9,6 +9,7 @@
 #include "objects/shmobj-connection.h"
 #include "objects/shmobj-event.h"
 #include "objects/shmobj-lock.h"
+#include "objects/shmobj-message.h"
 #include "objects/shmobj-queue.h"
 
 /* For language bindings written in C; not introspected. Calls that wait come back when a signal
@@ -44,6 +45,16 @@ gboolean shmobj_queue_get_frame (ShmobjQueue *self,
                                  gint64 timeout_us,
                                  gboolean *interrupted,
                                  GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjMessage *shmobj_queue_receive_interruptible (ShmobjQueue *self,
+                                                   gint64 timeout_us,
+                                                   gboolean *interrupted,
+                                                   GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_queue_join_interruptible (ShmobjQueue *self,
+                                          gint64 timeout_us,
+                                          gboolean *interrupted,
+                                          GError **error);
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_connection_send_frame (ShmobjConnection *self,
                                        const ShmobjFrame *frame,

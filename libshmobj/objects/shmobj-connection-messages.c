@@ -375,7 +375,7 @@ receive_frame (ShmobjConnection *self,
       gboolean over =
           waited == WAITED_OVER; /* what was sent before the other side went is still received */
 
-      status = channel_get_frame (&self->read, call.me, accept, frame, &now);
+      status = channel_get_frame (&self->read, call.me, accept, frame, NULL, &now);
       if (status == RING_EMPTY && !over)
         waited = wait_for_change (&call, FALSE, 0);
       else if (status == RING_EMPTY)

@@ -45,6 +45,7 @@
 
 #include "objects/queue-private.h"
 
+#include "base/flight.h"
 #include "base/shmobj-error.h"
 #include "base/sys.h"
 #include "objects/channel-source.h"
@@ -57,6 +58,7 @@
 #include <unistd.h>
 
 #define DATA_OFFSET (OBJECT_OFFSET + LAYOUT_PAGE)
+#define FLIGHT_OFFSET(capacity) (DATA_OFFSET + ring_data_size (capacity))
 #define MAXSIZE_MAX (1u << 30)
 
 enum
@@ -85,12 +87,19 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (ShmobjQueue,
 
 /* ---- coming to life ---- */
 
+static guint64
+segment_size (guint64 capacity)
+{
+  return FLIGHT_OFFSET (capacity) + flight_area_size (capacity);
+}
+
 static void
 attach (ShmobjQueue *self)
 {
   participants_init (&self->participants, &self->segment);
   ring_attach (&self->ring, segment_at (&self->segment, OBJECT_OFFSET, sizeof (RingShared)),
                DATA_OFFSET, self->capacity, self->maxsize, &self->segment, &self->participants);
+  flight_attach (&self->ring, FLIGHT_OFFSET (self->capacity));
   self->ring.in = (Doorbell){ self->in_bell, self->in_bell };
   self->ring.out = (Doorbell){ self->out_bell, self->out_bell };
 }
@@ -129,8 +138,7 @@ queue_create (gpointer data, GError **error)
 
   if (!check_parameters (self, error) || !make_bells (self, error))
     return FALSE;
-  if (!segment_new (&self->segment, SEGMENT_QUEUE, "shmobj:queue",
-                    DATA_OFFSET + ring_data_size (self->capacity),
+  if (!segment_new (&self->segment, SEGMENT_QUEUE, "shmobj:queue", segment_size (self->capacity),
                     DATA_OFFSET + ring_first_reserve (self->capacity),
                     (guint64[4]){ self->capacity, self->maxsize }, error))
     {
@@ -160,7 +168,7 @@ adopt_parameters (ShmobjQueue *self, GError **error)
           maxsize = header->parameter[PARAMETER_MAXSIZE];
 
   if (capacity < RING_SIZE_MIN || capacity > RING_CAPACITY_MAX || capacity % 8 != 0 ||
-      maxsize > MAXSIZE_MAX || self->segment.size != DATA_OFFSET + ring_data_size (capacity))
+      maxsize > MAXSIZE_MAX || self->segment.size != segment_size (capacity))
     {
       g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CORRUPT,
                    "The queue says that its capacity is %" G_GUINT64_FORMAT
@@ -267,8 +275,7 @@ queue_create_in (int dirfd, const char *file, guint maxsize, guint64 capacity, G
   Segment segment;
 
   if (!check_parameters (asked, error) ||
-      !segment_new_in (&segment, dirfd, SEGMENT_QUEUE,
-                       DATA_OFFSET + ring_data_size (asked->capacity),
+      !segment_new_in (&segment, dirfd, SEGMENT_QUEUE, segment_size (asked->capacity),
                        DATA_OFFSET + ring_first_reserve (asked->capacity),
                        (guint64[4]){ asked->capacity, maxsize }, error))
     return NULL;
@@ -655,6 +662,7 @@ shmobj_queue_get_statistics (ShmobjQueue *self, GError **error)
   g_variant_dict_insert (&dict, "gets", "t", ring_read (&self->ring));
   g_variant_dict_insert (&dict, "puts", "t", ring_written (&self->ring));
   g_variant_dict_insert (&dict, "size", "t", (guint64) ring_count (&self->ring));
+  g_variant_dict_insert (&dict, "in-flight", "t", (guint64) flight_count (&self->ring));
   g_variant_dict_insert (&dict, "reserved", "t", atomic_load (&shared->reserved));
   g_variant_dict_insert (&dict, "sleeps", "t", atomic_load (&shared->sleeps));
   g_variant_dict_insert (&dict, "wakes", "t", atomic_load (&shared->wakes));

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#if !defined(SHMOBJ_INSIDE) && !defined(SHMOBJ_COMPILATION)
+#error "Only <shmobj.h> can be included directly."
+#endif
+
+#include "objects/shmobj-queue.h"
+
+G_BEGIN_DECLS
+
+#define SHMOBJ_TYPE_MESSAGE (shmobj_message_get_type ())
+
+/**
+ * ShmobjMessage:
+ *
+ * A message that was received from a [class@Shmobj.Queue] and is not done with.
+ *
+ * The queue keeps it on record until [method@Shmobj.Message.done]. If the process that received it
+ * dies before that, the message returns to the front of the queue and goes to another reader,
+ * marked as redelivered. So does one that is given back, or freed without having been done.
+ *
+ * Since: 1.0
+ */
+typedef struct _ShmobjMessage ShmobjMessage;
+
+SHMOBJ_AVAILABLE_IN_1_0
+GType shmobj_message_get_type (void) G_GNUC_CONST;
+
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjMessage *shmobj_message_ref (ShmobjMessage *self);
+SHMOBJ_AVAILABLE_IN_1_0
+void shmobj_message_unref (ShmobjMessage *self);
+SHMOBJ_AVAILABLE_IN_1_0
+GVariant *shmobj_message_get_value (ShmobjMessage *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+GBytes *shmobj_message_get_bytes (ShmobjMessage *self) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+guint shmobj_message_get_kind (ShmobjMessage *self);
+SHMOBJ_AVAILABLE_IN_1_0
+guint shmobj_message_get_redelivered (ShmobjMessage *self);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_message_done (ShmobjMessage *self, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_message_give_back (ShmobjMessage *self, GError **error);
+
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjMessage *shmobj_queue_receive (ShmobjQueue *self,
+                                     gint64 timeout_us,
+                                     GCancellable *cancellable,
+                                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean
+shmobj_queue_join (ShmobjQueue *self, gint64 timeout_us, GCancellable *cancellable, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ShmobjMessage, shmobj_message_unref)
+
+G_END_DECLS
