@@ -110,15 +110,9 @@ set_up (Service *service, GError **error)
 
 /* Gives the name back, and answers what came before the bus knew. */
 static void
-wind_up (Service *service)
+wind_up (Service *service, guint name_id)
 {
-  g_autoptr (GVariant) reply = NULL;
-
-  if (!g_dbus_connection_is_closed (service->connection))
-    reply = g_dbus_connection_call_sync (service->connection, "org.freedesktop.DBus",
-                                         "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                         "ReleaseName", g_variant_new ("(s)", NAME), NULL,
-                                         G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL);
+  g_bus_unown_name (name_id); /* asks the bus and waits for its answer */
   while (g_main_context_iteration (NULL, FALSE))
     ;
   shmobj_manager_unexport (service->manager, service->export_id);
@@ -142,8 +136,7 @@ run (Service *service, gboolean replace)
     g_timeout_add (CLAMP (service->timeout_us / 4000, 10, 1000), on_check_idle, service);
 
   g_main_loop_run (service->loop);
-  wind_up (service);
-  g_bus_unown_name (name_id);
+  wind_up (service, name_id);
 }
 
 int

@@ -318,9 +318,13 @@ register_subtree (BusService *service, GError **error)
 {
   static const GDBusSubtreeVTable table = { on_enumerate, on_introspect, on_dispatch, { 0 } };
 
-  return g_dbus_connection_register_subtree (
+  guint registration = g_dbus_connection_register_subtree (
       service->connection, BUS_PATH, &table, G_DBUS_SUBTREE_FLAGS_DISPATCH_TO_UNENUMERATED_NODES,
       bus_service_ref (service), (GDestroyNotify) bus_service_unref, error);
+
+  if (registration == 0)
+    bus_service_unref (service);
+  return registration;
 }
 
 BusService *
