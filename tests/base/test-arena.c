@@ -309,7 +309,7 @@ test_named_full (void)
   while (arena_take_cell (arena, CELL_LOCK, &error) != 0)
     cells++;
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE);
-  g_assert_cmpuint (cells, ==, 65536);
+  g_assert_cmpuint (cells, ==, 262144);
   arena_unref (arena);
   unlinkat (dirfd, "locks", 0);
   unlinkat (dirfd, "locks.bell", 0);
