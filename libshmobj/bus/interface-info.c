@@ -3,8 +3,8 @@
 /* The XML files as static data: gdbus-codegen writes it, and its globals have no prototypes of
  * ours. */
 
-#ifdef __clang__
-#pragma clang diagnostic ignored "-Wmissing-variable-declarations"
+#if defined(__clang__) || __GNUC__ >= 14
+#pragma GCC diagnostic ignored "-Wmissing-variable-declarations"
 #endif
 
 #include "bus/introspection.inc"
