@@ -19,6 +19,7 @@
 #include "objects/shmobj-shared-memory.h"
 #include "objects/shmobj-bindings.h"
 #include "manager/shmobj-dict.h"
+#include "manager/shmobj-list-iter.h"
 #include "manager/shmobj-list.h"
 #include "manager/shmobj-manager-bindings.h"
 #include "manager/shmobj-manager.h"

@@ -378,6 +378,60 @@ test_keeps_pickles_from_others (void)
   shmobj_frame_clear (&out);
 }
 
+static void
+append_number (ShmobjList *list, int number)
+{
+  g_autoptr (GError) error = NULL;
+
+  shmobj_list_append (list, g_variant_new_int32 (number), &error);
+  g_assert_no_error (error);
+}
+
+static int
+walk_on (ShmobjListIter *iter)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) value = shmobj_list_iter_next_value (iter, &error);
+
+  g_assert_no_error (error);
+  return value != NULL ? g_variant_get_int32 (value) : -1;
+}
+
+static void
+test_walk (void)
+{
+  g_autoptr (ShmobjManager) manager = new_manager ();
+  g_autoptr (ShmobjList) list = new_list (manager);
+  g_autoptr (ShmobjListIter) iter = shmobj_list_iterator (list), left = NULL;
+
+  g_assert_cmpint (walk_on (iter), ==, -1);
+  for (int i = 0; i < 600; i++)
+    append_number (list, i);
+  for (int i = 0; i < 600; i++)
+    g_assert_cmpint (walk_on (iter), ==, i);
+  g_assert_cmpint (walk_on (iter), ==, -1);
+  append_number (list, 600);
+  g_assert_cmpint (walk_on (iter), ==, 600);
+
+  /* one that ends in the middle gives back what it had read */
+  left = shmobj_list_iterator (list);
+  g_assert_cmpint (walk_on (left), ==, 0);
+}
+
+static void
+test_walk_over_removed (void)
+{
+  g_autoptr (ShmobjManager) manager = new_manager ();
+  g_autoptr (ShmobjList) list = new_list (manager);
+  g_autoptr (ShmobjListIter) iter = shmobj_list_iterator (list);
+  g_autoptr (GError) error = NULL;
+
+  append_number (list, 1);
+  shmobj_list_clear (list, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (walk_on (iter), ==, -1);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -390,5 +444,7 @@ main (int argc, char **argv)
   g_test_add_func ("/list/each-change-is-a-revision", test_counts_revisions);
   g_test_add_func ("/list/refuses-what-it-cannot-hold", test_refuses_what_it_cannot_hold);
   g_test_add_func ("/list/a-pickle-stays-for-python", test_keeps_pickles_from_others);
+  g_test_add_func ("/list/a-walk-meets-every-item-and-what-is-appended", test_walk);
+  g_test_add_func ("/list/a-walk-over-what-was-removed-ends", test_walk_over_removed);
   return g_test_run ();
 }
