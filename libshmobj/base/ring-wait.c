@@ -38,6 +38,9 @@
 
 #include "base/sys.h"
 
+#include <sched.h>
+#include <time.h>
+
 #define QUEUED 0x80000000u
 #define SLICE_MIN_US 8000
 #define SLICE_MAX_US 1000000
@@ -46,6 +49,10 @@
 
 #define KEEP_UP_PAUSES 64 /* some 2 µs */
 #define KEEP_UP_COUNT 8
+#define KEEP_UP_YIELDS 8
+#define KEEP_UP_NAPS 16
+#define KEEP_UP_NAP_US 50
+#define DEEP (1024 * 1024)
 
 /* What one waits for: of the reading side a message, of the writing side room for @stored bytes. */
 typedef struct
@@ -345,17 +352,52 @@ put_in_seat (Ring *ring, guint32 me, const ShmobjFrame *frame, const RingPatienc
   return status;
 }
 
+static guint32
+read_since (Ring *ring, guint32 count)
+{
+  return (WAIT_COUNT (atomic_load (&ring->shared->con)) - count) & WAIT_COUNT_MASK;
+}
+
+/* Gives the CPU away for a moment, then for longer, until the readers are at work again. */
+static gboolean
+readers_come_back (Ring *ring, guint32 count)
+{
+  gboolean deep = atomic_load_explicit (&ring->shared->reserved, memory_order_relaxed) >= DEEP;
+
+  for (int i = 0; i < KEEP_UP_YIELDS; i++)
+    {
+      sched_yield ();
+      if (read_since (ring, count) >= KEEP_UP_COUNT)
+        return TRUE;
+    }
+  for (int i = 0; deep && i < KEEP_UP_NAPS; i++)
+    {
+      nanosleep (&(struct timespec){ .tv_nsec = KEEP_UP_NAP_US * 1000 }, NULL);
+      if (read_since (ring, count) >= KEEP_UP_COUNT)
+        return TRUE;
+    }
+  return FALSE;
+}
+
 /* There is no room in what the ring has touched so far. Readers that keep up make some sooner than
  * new memory could be had, and the ring stays in the cache; for others the ring becomes deeper
- * rather than the writer slower. */
+ * rather than the writer slower. Readers that were at work since it last did, and now are not, wait
+ * for a CPU, perhaps for ours: while a deep ring lies before them, lending it costs less than
+ * memory that every process has to touch anew. */
 static gboolean
 readers_keep_up (Ring *ring, guint32 count)
 {
-  if (!wait_linger (&ring->writing, &ring->shared->con, count, WAIT_COUNT_MASK))
-    return FALSE;
-  wait_pause (KEEP_UP_PAUSES);
-  return ((WAIT_COUNT (atomic_load (&ring->shared->con)) - count) & WAIT_COUNT_MASK) >=
-         KEEP_UP_COUNT;
+  if (wait_linger (&ring->writing, &ring->shared->con, count, WAIT_COUNT_MASK))
+    {
+      wait_pause (KEEP_UP_PAUSES);
+      if (read_since (ring, count) >= KEEP_UP_COUNT)
+        return TRUE;
+    }
+  if (atomic_load_explicit (&ring->read_when_grown, memory_order_relaxed) != count &&
+      readers_come_back (ring, count))
+    return TRUE;
+  atomic_store_explicit (&ring->read_when_grown, count, memory_order_relaxed);
+  return FALSE;
 }
 
 RingStatus

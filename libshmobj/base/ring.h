@@ -109,6 +109,7 @@ typedef struct
   guint64 flight_offset;
   Doorbell in, out; /* in: something to get; out: room to put */
   WaitHabit reading, writing;
+  _Atomic (guint32) read_when_grown; /* what had been read when we last made it deeper */
 } Ring;
 
 /* How long, and until what else, a call waits. */

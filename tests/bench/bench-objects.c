@@ -37,10 +37,10 @@ must (gboolean good, GError *error)
 }
 
 static ShmobjQueue *
-new_queue (guint maxsize)
+new_queue (guint maxsize, guint64 capacity)
 {
   GError *error = NULL;
-  ShmobjQueue *queue = shmobj_queue_new (maxsize, 0, &error);
+  ShmobjQueue *queue = shmobj_queue_new (maxsize, capacity, &error);
 
   must (queue != NULL, error);
   return queue;
@@ -76,7 +76,7 @@ case_queue (Bench *b, int argc, char **argv)
   int writers = run_number (argc, argv, 2, 1), readers = run_number (argc, argv, 3, 1);
   guint maxsize = run_number (argc, argv, 4, 0);
 
-  b->there = new_queue (maxsize);
+  b->there = new_queue (maxsize, run_number (argc, argv, 6, 0));
   return run_workers (put_data, writers, get_into, readers, b, run_number (argc, argv, 5, 1000000));
 }
 
@@ -107,8 +107,8 @@ queue_there (void *data, long n)
 static double
 case_trip (Bench *b, int argc, char **argv)
 {
-  b->there = new_queue (0);
-  b->back = new_queue (0);
+  b->there = new_queue (0, 0);
+  b->back = new_queue (0, 0);
   return run_pair (queue_here, queue_there, b, run_number (argc, argv, 2, 100000));
 }
 
@@ -185,7 +185,7 @@ pair_of_data (void *data, long n)
 static double
 case_pair (Bench *b, int argc, char **argv)
 {
-  b->there = new_queue (0);
+  b->there = new_queue (0, 0);
   return run_solo (pair_of_data, b, run_number (argc, argv, 2, 1000000));
 }
 
@@ -193,7 +193,7 @@ static double
 case_large (Bench *b, int argc, char **argv)
 {
   b->size = LARGE;
-  b->there = new_queue (0);
+  b->there = new_queue (0, 0);
   return run_solo (pair_of_data, b, run_number (argc, argv, 2, 200));
 }
 
@@ -217,7 +217,7 @@ pair_of_values (void *data, long n)
 static double
 case_pair_variant (Bench *b, int argc, char **argv)
 {
-  b->there = new_queue (0);
+  b->there = new_queue (0, 0);
   return run_solo (pair_of_values, b, run_number (argc, argv, 2, 100000));
 }
 
@@ -247,7 +247,7 @@ static const struct
   const char *name;
   double (*run) (Bench *b, int argc, char **argv);
 } cases[] = {
-  { "queue", case_queue }, /* WRITERS READERS MAXSIZE MESSAGES */
+  { "queue", case_queue }, /* WRITERS READERS MAXSIZE MESSAGES CAPACITY */
   { "trip", case_trip },   /* ROUNDS, here and below */
   { "trip-asleep", case_trip_asleep },
   { "pipe-asleep", case_pipe_asleep },
