@@ -22,6 +22,13 @@
  * beside the word that somebody waits (loses wake-ups when the one in the seat leaves and returns
  * in between).
  *
+ * Threads. A seat knows a process, not its threads: with two of one process at a seat each believed
+ * to be in it, and in time all of a pool slept on the word, of which a publisher wakes one. So only
+ * one thread of a process (and handle) goes to the seat; the others wait for it here, in a word
+ * that is not shared, and look themselves after a slice.
+ *
+ *     sleeping_reader     [ fork generation ][ somebody waits? ], or 0
+ *
  * Room. A sleeping writer first asks to be woken for a batch (a quarter of the room), because a
  * wake per record is what makes many writers slow. That alone would let it sleep on beside room
  * enough for its message when the readers stop early: so after BATCH_US it asks for just what it
@@ -61,19 +68,23 @@ typedef struct
   guint32 me;
   gboolean writer;
   gsize stored;
-  _Atomic (guint32) *word, *seat;
+  _Atomic (guint32) *word, *seat, *thread;
 } Want;
 
 static Want
 want_message (Ring *ring, guint32 me)
 {
-  return (Want){ ring, me, FALSE, 0, &ring->shared->pub, &ring->shared->read_seat };
+  return (Want){
+    ring, me, FALSE, 0, &ring->shared->pub, &ring->shared->read_seat, &ring->sleeping_reader
+  };
 }
 
 static Want
 want_room (Ring *ring, guint32 me, gsize stored)
 {
-  return (Want){ ring, me, TRUE, stored, &ring->shared->con, &ring->shared->write_seat };
+  return (Want){
+    ring, me, TRUE, stored, &ring->shared->con, &ring->shared->write_seat, &ring->sleeping_writer
+  };
 }
 
 static gboolean
@@ -132,43 +143,91 @@ claim_seat (const Want *want, guint32 *seen, gboolean waited, gint64 deadline_us
   return status;
 }
 
+/* One more slice of somebody who waits for another one to leave *@word, which was @seen. RING_OK:
+ * look again; RING_AGAIN: try, there is something. */
+static RingStatus
+wait_behind (const Want *want,
+             _Atomic (guint32) *word,
+             guint32 seen,
+             gint64 *slice_us,
+             const RingPatience *patience)
+{
+  gint64 left_us = wait_left (patience->deadline_us);
+  gboolean waited = *slice_us > SLICE_MIN_US;
+
+  if ((waited || left_us == 0) && work_waits (want))
+    return RING_AGAIN;
+  if (left_us == 0)
+    return RING_EMPTY;
+  if (wait_sleep (word, seen, left_us < 0 ? *slice_us : MIN (left_us, *slice_us)) ==
+          WAIT_INTERRUPTED &&
+      patience->interruptible)
+    return RING_INTERRUPTED;
+  *slice_us = MIN (*slice_us * 2, SLICE_MAX_US);
+  return RING_OK;
+}
+
 static RingStatus
 sit_down (const Want *want, const RingPatience *patience)
 {
   guint32 seen = 0;
   gint64 slice_us = SLICE_MIN_US;
-  gboolean waited = FALSE;
 
   if (atomic_compare_exchange_strong (want->seat, &seen, want->me))
     return RING_OK;
   for (;;)
     {
-      gint64 left_us = wait_left (patience->deadline_us);
+      gboolean waited = slice_us > SLICE_MIN_US;
       RingStatus status = claim_seat (want, &seen, waited, patience->deadline_us);
 
       if (status == RING_OK || status == RING_STUCK)
         return status;
-      if (status == RING_AGAIN && left_us != 0)
+      if (status == RING_AGAIN && wait_left (patience->deadline_us) != 0)
         continue;
-      if ((waited || left_us == 0) && work_waits (want))
-        return RING_AGAIN; /* enough for us, though not for the one in the seat */
-      if (left_us == 0)
-        return RING_EMPTY;
+      if (seen == 0 ||
+          (!(seen & QUEUED) && !atomic_compare_exchange_strong (want->seat, &seen, seen | QUEUED)))
+        continue;
 
-      if (!(seen & QUEUED))
-        {
-          if (!atomic_compare_exchange_strong (want->seat, &seen, seen | QUEUED))
-            continue;
-          seen |= QUEUED;
-        }
-      if (wait_sleep (want->seat, seen, left_us < 0 ? slice_us : MIN (left_us, slice_us)) ==
-              WAIT_INTERRUPTED &&
-          patience->interruptible)
-        return RING_INTERRUPTED;
-      waited = TRUE;
-      slice_us = MIN (slice_us * 2, SLICE_MAX_US);
+      status = wait_behind (want, want->seat, seen | QUEUED, &slice_us, patience);
+      if (status != RING_OK)
+        return status;
       seen = atomic_load (want->seat);
     }
+}
+
+/* The first of this process to sleep? */
+static RingStatus
+go_first (const Want *want, const RingPatience *patience)
+{
+  guint32 first = fork_generation () * 2, seen = atomic_load (want->thread), waiting = 0;
+  gint64 slice_us = SLICE_MIN_US;
+
+  for (;;)
+    {
+      RingStatus status;
+
+      if (seen / 2 != first / 2) /* nobody, or a thread of the process that forked us */
+        {
+          if (atomic_compare_exchange_strong (want->thread, &seen, first | waiting))
+            return RING_OK;
+          continue;
+        }
+      if (!(seen & 1) && !atomic_compare_exchange_strong (want->thread, &seen, seen | 1))
+        continue;
+
+      status = wait_behind (want, want->thread, seen | 1, &slice_us, patience);
+      if (status != RING_OK)
+        return status;
+      waiting = 1; /* there may be more */
+      seen = atomic_load (want->thread);
+    }
+}
+
+static void
+let_next_go (const Want *want)
+{
+  if (atomic_exchange (want->thread, 0) & 1)
+    wait_wake (want->thread, 1);
 }
 
 static void
@@ -269,17 +328,17 @@ sleep_by_bell (const Want *want, RingAsk *ask, const RingPatience *patience)
 /* ---- get ---- */
 
 static RingStatus
-get_in_seat (Ring *ring, guint32 me, RingGet *get, const RingPatience *patience)
+get_in_seat (const Want *want, RingGet *get, const RingPatience *patience)
 {
-  Want want = want_message (ring, me);
-  RingStatus status = sit_down (&want, patience), slept = RING_AGAIN;
+  Ring *ring = want->ring;
+  RingStatus status = sit_down (want, patience), slept = RING_AGAIN;
   RingAsk ask = RING_BATCH;
 
   if (status != RING_OK)
     return status;
   for (;;)
     {
-      status = ring_try_get (ring, me, get, patience->deadline_us);
+      status = ring_try_get (ring, want->me, get, patience->deadline_us);
       if (status != RING_EMPTY)
         break;
       if (slept != RING_AGAIN)
@@ -287,11 +346,23 @@ get_in_seat (Ring *ring, guint32 me, RingGet *get, const RingPatience *patience)
           status = slept;
           break;
         }
-      if (!have_seat (&want))
+      if (!have_seat (want))
         return RING_AGAIN;
-      slept = sleep_in_seat (&want, &ask, patience);
+      slept = sleep_in_seat (want, &ask, patience);
     }
-  stand_up (&want);
+  stand_up (want);
+  return status;
+}
+
+static RingStatus
+get_asleep (const Want *want, RingGet *get, const RingPatience *patience)
+{
+  RingStatus status = go_first (want, patience);
+
+  if (status != RING_OK)
+    return status;
+  status = get_in_seat (want, get, patience);
+  let_next_go (want);
   return status;
 }
 
@@ -315,7 +386,7 @@ ring_get_patiently (
           continue;
         }
       status = patience->cancel_fd >= 0 ? sleep_by_bell (&want, &ask, patience)
-                                        : get_in_seat (ring, me, get, patience);
+                                        : get_asleep (&want, get, patience);
       if (status != RING_AGAIN)
         return status;
       status = ring_try_get (ring, me, get, patience->deadline_us);
@@ -326,29 +397,41 @@ ring_get_patiently (
 /* ---- put ---- */
 
 static RingStatus
-put_in_seat (Ring *ring, guint32 me, const ShmobjFrame *frame, const RingPatience *patience)
+put_in_seat (const Want *want, const ShmobjFrame *frame, const RingPatience *patience)
 {
-  Want want = want_room (ring, me, frame_stored_size (frame));
-  RingStatus status = sit_down (&want, patience), slept = RING_AGAIN;
+  Ring *ring = want->ring;
+  RingStatus status = sit_down (want, patience), slept = RING_AGAIN;
   RingAsk ask = RING_BATCH;
 
   if (status != RING_OK)
-    return status == RING_EMPTY ? RING_FULL : status;
+    return status;
   for (;;)
     {
-      status = ring_try_put (ring, me, frame, TRUE, patience->deadline_us);
+      status = ring_try_put (ring, want->me, frame, TRUE, patience->deadline_us);
       if (status != RING_FULL)
         break;
       if (slept != RING_AGAIN)
         {
-          status = slept == RING_EMPTY ? RING_FULL : slept;
+          status = slept;
           break;
         }
-      if (!have_seat (&want))
+      if (!have_seat (want))
         return RING_AGAIN;
-      slept = sleep_in_seat (&want, &ask, patience);
+      slept = sleep_in_seat (want, &ask, patience);
     }
-  stand_up (&want);
+  stand_up (want);
+  return status;
+}
+
+static RingStatus
+put_asleep (const Want *want, const ShmobjFrame *frame, const RingPatience *patience)
+{
+  RingStatus status = go_first (want, patience);
+
+  if (status != RING_OK)
+    return status;
+  status = put_in_seat (want, frame, patience);
+  let_next_go (want);
   return status;
 }
 
@@ -425,7 +508,7 @@ ring_put_patiently (Ring *ring,
                              ring->maxsize != 0 ? ring->maxsize : WAIT_COUNT_MASK))
         {
           status = patience->cancel_fd >= 0 ? sleep_by_bell (&want, &ask, patience)
-                                            : put_in_seat (ring, me, frame, patience);
+                                            : put_asleep (&want, frame, patience);
           if (status != RING_AGAIN)
             return status == RING_EMPTY ? RING_FULL : status;
         }

@@ -110,6 +110,8 @@ typedef struct
   Doorbell in, out; /* in: something to get; out: room to put */
   WaitHabit reading, writing;
   _Atomic (guint32) read_when_grown; /* what had been read when we last made it deeper */
+  _Atomic (guint32) sleeping_reader; /* the thread that is in a seat or queues for it, see */
+  _Atomic (guint32) sleeping_writer; /* base/ring-wait.c */
 } Ring;
 
 /* How long, and until what else, a call waits. */
