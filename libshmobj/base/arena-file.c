@@ -16,7 +16,8 @@
 #include <gio/gio.h>
 #include <sys/stat.h>
 
-/* 16 MiB, of which only what is used takes memory. Many, because a cell that was given out stays so. */
+/* 16 MiB, of which only what is used takes memory. Many, because a cell that was given out stays
+ * so. */
 #define CELLS 262144
 
 /* The FIFO beside a named arena. */

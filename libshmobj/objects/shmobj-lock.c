@@ -9,7 +9,8 @@
  * arena's bell and the cancellable's descriptor together, which costs a descriptor for that time.
  *
  * Giving up an object that is held does not release it: the lock belongs to the process, which may
- * have other objects of it.
+ * have other objects of it. Only with its last object in that memory does the process leave, and
+ * what it still holds there counts as abandoned.
  */
 
 #include "objects/shmobj-lock.h"
