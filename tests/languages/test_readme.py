@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The programs in README.md are run as they stand there."""
+"""The programs in README.md and on the pages of the documentation are run as they stand there."""
 
 import os
 import re
@@ -12,8 +12,8 @@ SOURCE = os.environ["SHMOBJ_SOURCE"]
 BUILD = os.environ["SHMOBJ_BUILD"]
 
 
-def blocks():
-    with open(os.path.join(SOURCE, "README.md"), encoding="utf-8") as file:
+def blocks(page="README.md"):
+    with open(os.path.join(SOURCE, page), encoding="utf-8") as file:
         return re.findall(r"^```(\w+)\n(.*?)^```$", file.read(), re.MULTILINE | re.DOTALL)
 
 
@@ -66,6 +66,21 @@ class Readme(unittest.TestCase):
         text, = [text for language, text in blocks() if language == "python" and "multiprocessing" in text]
         with tempfile.TemporaryDirectory() as where:
             self.assertEqual(run_program("python", text, where), "36\n")
+
+
+class Pages(unittest.TestCase):
+    def expect(self, page, *outputs):
+        programs = blocks(f"libshmobj/docs/{page}.md")
+        self.assertEqual(len(programs), len(outputs))
+        for (language, text), output in zip(programs, outputs):
+            with tempfile.TemporaryDirectory() as where:
+                self.assertEqual(run_program(language, text, where), output)
+
+    def test_javascript(self):
+        self.expect("javascript", "2 done: a.png, b.png\n", "nothing to do\nnot yet\n")
+
+    def test_vala(self):
+        self.expect("vala", "volume is 11\nnothing to do\n")
 
 
 if __name__ == "__main__":

@@ -233,8 +233,13 @@ const METHODS = {
         get: {waits: true, result: fromVariant},
         get_bytes: {waits: true},
         get_many: {args: [index], waits: true, result: fromVariants},
+        receive: {waits: true},
+        join: {waits: true},
         get_statistics: {result: fromVariant},
         wait: {args: [itself, timeoutOnly]},
+    },
+    Message: {
+        get_value: {result: fromVariant},
     },
     Connection: {
         send: {args: [toVariant], waits: true},
@@ -303,7 +308,7 @@ var _init = function () {
         adapt(cls, METHODS[name] ?? {});
         for (const members of MEMBERS[name] ?? [])
             mixIn(cls, members);
-        if (cls.prototype.to_handle !== undefined)
+        if ('to_handle' in cls.prototype)
             addSharing(cls);
     }
     withDefaults(this.Queue, 'new', 0, 0);

@@ -96,6 +96,22 @@ test('wait-and-statistics', () => {
     isTrue(Object.values(statistics).every(value => value === null || typeof value !== 'object'));
 });
 
+test('received-messages-come-back-unless-done', () => {
+    const queue = new Shmobj.Queue();
+    queue.put({n: 1});
+    const message = queue.receive({timeout: 0});
+    equal(message.get_value(), {n: 1});
+    equal(message._get_value().get_type_string(), 'a{sv}');
+    equal(message.get_redelivered(), 0);
+    throws(() => queue.receive({timeout: 0}), Shmobj.Error, Shmobj.Error.EMPTY);
+    throws(() => queue.join({timeout: 1}), Gio.IOErrorEnum, Gio.IOErrorEnum.TIMED_OUT);
+    message.give_back();
+    const again = queue.receive();
+    equal([again.get_value(), again.get_redelivered()], [{n: 1}, 1]);
+    again.done();
+    isTrue(queue.join());
+});
+
 test('promises', async () => {
     const queue = new Shmobj.Queue({maxsize: 1});
     const later = queue.get_async();

@@ -18,6 +18,22 @@ void test_two_handles () {
   }
 }
 
+void test_in_place () {
+  try {
+    var memory = new Shmobj.SharedMemory (100);
+    unowned uint8[] data = memory.get_data ();
+
+    assert (data.length == 100);
+    data[99] = 7;
+    assert (memory.read_data (99, 1)[0] == 7);
+    memory.write_data (0, { 8 });
+    assert (data[0] == 8);
+  } catch (Error error) {
+    Test.message (error.message);
+    Test.fail ();
+  }
+}
+
 void test_error () {
   try {
     new Shmobj.SharedMemory.for_name ("shmobj-vala-there-is-none", Shmobj.OpenFlags.EXISTING, 0);
@@ -32,6 +48,7 @@ void test_error () {
 int main (string[] args) {
   Test.init (ref args);
   Test.add_func ("/vala/memory/two-handles-are-one-memory", test_two_handles);
+  Test.add_func ("/vala/memory/is-written-in-place", test_in_place);
   Test.add_func ("/vala/memory/missing-name-is-an-error", test_error);
   return Test.run ();
 }

@@ -68,6 +68,20 @@ void test_many () {
   });
 }
 
+void test_messages () {
+  check (() => {
+    var queue = new Shmobj.Queue ();
+    queue.put ("once");
+    var message = queue.receive ();
+    assert ((string) message.get_value () == "once" && message.get_redelivered () == 0);
+    message.give_back ();
+    message = queue.receive (0);
+    assert (message.get_redelivered () == 1);
+    message.done ();
+    assert (queue.join ());
+  });
+}
+
 async int add_up (Shmobj.Queue jobs, Shmobj.Queue answers) throws Error {
   int sum = 0;
   for (;;) {
@@ -161,6 +175,7 @@ int main (string[] args) {
   Test.add_func ("/vala/queue/arguments-may-be-left-out", test_queue);
   Test.add_func ("/vala/queue/errors-are-caught-by-name", test_errors);
   Test.add_func ("/vala/queue/many-and-bytes", test_many);
+  Test.add_func ("/vala/queue/messages-come-back-unless-done", test_messages);
   Test.add_func ("/vala/queue/async-is-yielded", test_async);
   Test.add_func ("/vala/pipe", test_pipe);
   Test.add_func ("/vala/lock-and-event", test_lock_and_event);
