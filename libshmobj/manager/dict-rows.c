@@ -52,7 +52,8 @@ make_row_key (const Dict *dict, const ShmobjFrame *key, RowKey *row)
       hash_key (key, row);
       return;
     }
-  memcpy (at, key->type, key->type_length);
+  if (key->type_length > 0)
+    memcpy (at, key->type, key->type_length);
   at[key->type_length] = 0;
   if (key->size > 0)
     memcpy (at + key->type_length + 1, key->data, key->size);
@@ -115,7 +116,8 @@ is_same_key (const ShmobjFrame *key, const guint8 *stored, gsize size)
   return frame_check_header (stored, size, &header) && header.kind == (guint) key->kind &&
          header.size == key->size && header.type_length == key->type_length &&
          (key->size == 0 || memcmp (stored + sizeof header, key->data, key->size) == 0) &&
-         memcmp (stored + sizeof header + header.size, key->type, key->type_length) == 0;
+         (key->type_length == 0 ||
+          memcmp (stored + sizeof header + header.size, key->type, key->type_length) == 0);
 }
 
 static gboolean

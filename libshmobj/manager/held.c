@@ -12,7 +12,10 @@
 #include "base/shmobj-error.h"
 #include "manager/dict-held.h"
 #include "manager/list-held.h"
+#include "manager/nameless.h"
 #include "objects/handle.h"
+
+#define LETTING_GO_US 100000 /* a finalizer waits no longer for the gate */
 
 void
 held_init (Held *held, ShmobjManager *manager, guint64 id, const char *name, ShmobjOpenFlags flags)
@@ -24,9 +27,13 @@ held_init (Held *held, ShmobjManager *manager, guint64 id, const char *name, Shm
   held->read_only = (flags & SHMOBJ_OPEN_READ_ONLY) != 0;
 }
 
+/* In a forked child that never came in here the parent's manager is not opened just to look. */
 void
 held_clear (Held *held)
 {
+  if (held->manager != NULL && holds_release (manager_get_holds (held->manager), held->id) &&
+      manager_get_directory (held->manager)->generation == fork_generation ())
+    nameless_end (held->store, manager_get_holds (held->manager), held->id, LETTING_GO_US);
   g_clear_object (&held->manager);
   g_clear_pointer (&held->name, g_free);
   held->store = NULL;
@@ -140,18 +147,28 @@ held_from_handle (GVariant *properties, gsize n_fds, ObjectKind kind, GError **e
 {
   g_autoptr (ShmobjManager) manager = NULL;
   g_autofree char *name = NULL;
-  gboolean read_only;
+  gboolean read_only, held;
   ShmobjOpenFlags flags;
   guint64 id;
 
-  if (!handle_check_fds (n_fds, 1, 1, error) || !handle_get_uint64 (properties, "id", &id, error) ||
+  if (!handle_check_fds (n_fds, 2, 2, error) || !handle_get_uint64 (properties, "id", &id, error) ||
       !handle_get_string (properties, "name", &name, error) ||
       !handle_get_boolean (properties, "read-only", &read_only, error))
     return NULL;
 
   manager = manager_from_handle (properties, error);
-  if (manager == NULL || !check_object (manager, id, kind, error))
+  if (manager == NULL)
     return NULL;
+  held = holds_take (manager_get_holds (manager), id);
+  if (!held || !check_object (manager, id, kind, error))
+    {
+      if (held)
+        holds_release (manager_get_holds (manager), id);
+      else
+        g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+                     "The handle's object %" G_GUINT64_FORMAT " is being removed", id);
+      return NULL;
+    }
 
   if (*name == '\0')
     g_clear_pointer (&name, g_free);

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/frame.h"
 #include "manager/directory.h"
+#include "manager/holds.h"
 #include "manager/names.h"
 #include "manager/shmobj-manager.h"
 #include "manager/store.h"
@@ -41,12 +42,13 @@ Store *manager_get_store (ShmobjManager *self, GError **error);
 gboolean manager_enter (ShmobjManager *self, GError **error);
 gint64 manager_get_timeout (ShmobjManager *self);
 Directory *manager_get_directory (ShmobjManager *self);
+Holds *manager_get_holds (ShmobjManager *self);
 Arena *manager_get_arena (ShmobjManager *self, GError **error);
 /* manager/shmobj-manager-objects.c */
 gboolean manager_remove_name (ShmobjManager *self, const char *name, GError **error);
 /* When nobody else is there: removes what nobody can have any more. */
 gboolean manager_sweep (Store *store, int directory_fd, gint64 timeout_us, GError **error);
-/* The properties of a handle to object @id, and the descriptor that keeps the directory alive. */
+/* A handle: its properties, and the descriptors that keep the directory and the object alive. */
 GVariant *manager_handle_of (
     ShmobjManager *self, const char *class_name, Held *held, GUnixFDList *fds, GError **error);
 /* From a handle: its manager, and which object of it. */

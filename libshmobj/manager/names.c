@@ -8,7 +8,7 @@
  * the other opens it.
  *
  * An object that loses its name lives on, by its id, for those who have it. A row 'a' remembers it,
- * so that it can be removed when nobody has it any more.
+ * so that it can be removed when nobody has it any more (nameless.c).
  */
 
 #include "manager/names.h"
@@ -203,16 +203,25 @@ names_drop_object (StoreTxn *txn, guint64 id)
   store_delete (txn, key, sizeof key);
 }
 
-/* The first nameless object's id; FALSE when there is none. */
-static gboolean
-first_nameless (StoreTxn *txn, guint64 *id)
+gboolean
+names_is_nameless (StoreTxn *txn, guint64 id)
 {
-  guint8 prefix[ROW_KEY_PREFIX];
+  guint8 key[ROW_KEY_NUMBER];
+  StoreBytes value;
+
+  row_key_number (key, MANAGER_ID, ROW_NAMELESS, id);
+  return store_get (txn, key, sizeof key, &value);
+}
+
+gboolean
+names_next_nameless (StoreTxn *txn, guint64 after, guint64 *id)
+{
+  guint8 key[ROW_KEY_NUMBER];
   gboolean found;
   StoreScan scan;
 
-  row_key (prefix, MANAGER_ID, ROW_NAMELESS);
-  store_scan_begin (&scan, txn, prefix, sizeof prefix);
+  row_key_number (key, MANAGER_ID, ROW_NAMELESS, after);
+  store_scan_begin_after (&scan, txn, key, ROW_KEY_PREFIX, key, sizeof key);
   found = store_scan_next (&scan) && scan.key.size == ROW_KEY_NUMBER;
   if (found)
     {
@@ -228,7 +237,7 @@ drop_nameless (StoreTxn *txn, gpointer data, GError **error)
 {
   guint64 id;
 
-  while (first_nameless (txn, &id))
+  while (names_next_nameless (txn, 0, &id))
     names_drop_object (txn, id);
   return TRUE;
 }
@@ -242,7 +251,7 @@ names_drop_nameless (Store *store, gint64 timeout_us, GError **error)
 
   if (!store_read_begin (store, &txn, error))
     return FALSE;
-  any = first_nameless (&txn, &id);
+  any = names_next_nameless (&txn, 0, &id);
   if (!store_read_end (&txn, error))
     return FALSE;
   return !any ||

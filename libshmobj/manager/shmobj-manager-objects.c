@@ -19,6 +19,7 @@
 
 #include "base/shmobj-error.h"
 #include "manager/held.h"
+#include "manager/nameless.h"
 #include "objects/lock-private.h"
 #include "objects/queue-private.h"
 #include "objects/shared-memory-private.h"
@@ -422,7 +423,10 @@ manager_remove_name (ShmobjManager *self, const char *name, GError **error)
 
   if (store == NULL || !store_write (store, &write, error))
     return FALSE;
-  remove_file (manager_get_directory (self)->fd, removal.id, removal.kind);
+  if (removal.kind == KIND_LIST || removal.kind == KIND_DICT)
+    nameless_end (store, manager_get_holds (self), removal.id, write.timeout_us);
+  else
+    remove_file (manager_get_directory (self)->fd, removal.id, removal.kind);
   return TRUE;
 }
 

@@ -16,9 +16,8 @@
  * There is no daemon and no thread behind it: calls read and write shared memory. So it works in
  * forked children at once, and a process that is killed at any point leaves everything whole.
  *
- * A list or dict without a name (%NULL), or whose name was removed, lives on for those who have it.
- * Its memory is given back when the manager is next opened while nobody else uses it, or with the
- * manager. Other objects without a name end with their last holder.
+ * An object without a name (%NULL), or whose name was removed, ends with its last holder: the last
+ * process that has it open, or the last handle on its way.
  *
  * Since: 1.0
  */
@@ -26,13 +25,14 @@
 #include "manager/shmobj-manager.h"
 
 #include "base/shmobj-error.h"
+#include "base/sys.h"
 #include "manager/address.h"
-#include "manager/dict-rows.h"
-#include "manager/list-rows.h"
 #include "manager/dict-held.h"
 #include "manager/list-held.h"
 #include "objects/handle.h"
 #include "objects/shmobj-shareable.h"
+
+#include <errno.h>
 
 struct _ShmobjManager
 {
@@ -45,6 +45,7 @@ struct _ShmobjManager
   GMutex init_lock;
   Directory *directory; /* (owned): NULL until init() ran */
   Store *store;         /* (owned): likewise */
+  Holds holds;          /* (owned): likewise */
   Arena *arena;         /* (owned): of its locks and events; NULL until one is opened */
 };
 
@@ -94,11 +95,14 @@ open_now (ShmobjManager *self, GError **error)
 
   self->store =
       store_open (directory->path, directory->is_durable ? STORE_DURABLE : STORE_FLAGS_NONE, error);
+  if (self->store != NULL && !holds_open (&self->holds, directory->fd, error))
+    g_clear_pointer (&self->store, store_unref);
   if (self->store != NULL && directory->was_alone &&
       !manager_sweep (self->store, directory->fd, self->write_timeout_us, error))
     g_clear_pointer (&self->store, store_unref);
   if (self->store == NULL)
     {
+      holds_close (&self->holds);
       directory_leave (directory);
       return FALSE;
     }
@@ -149,6 +153,12 @@ manager_get_directory (ShmobjManager *self)
   return self->directory;
 }
 
+Holds *
+manager_get_holds (ShmobjManager *self)
+{
+  return &self->holds;
+}
+
 Arena *
 manager_get_arena (ShmobjManager *self, GError **error)
 {
@@ -169,6 +179,7 @@ shmobj_manager_finalize (GObject *object)
 
   g_clear_pointer (&self->arena, arena_unref);
   g_clear_pointer (&self->store, store_unref);
+  holds_close (&self->holds);
   g_clear_pointer (&self->directory, directory_leave);
   g_clear_pointer (&self->address, g_free);
   g_clear_pointer (&self->path_of_handle, g_free);
@@ -361,97 +372,6 @@ shmobj_manager_set_write_timeout_us (ShmobjManager *self, gint64 timeout_us)
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_WRITE_TIMEOUT_US]);
 }
 
-static gboolean
-create_list (StoreTxn *txn, guint64 id, gpointer data, GError **error)
-{
-  list_create (txn, id);
-  return TRUE;
-}
-
-static gboolean
-create_dict (StoreTxn *txn, guint64 id, gpointer data, GError **error)
-{
-  dict_create (txn, id);
-  return TRUE;
-}
-
-static gboolean
-open_name (ShmobjManager *self, NameOpen *how, GError **error)
-{
-  how->timeout_us = self->write_timeout_us;
-  return manager_enter (self, error) &&
-         !g_cancellable_set_error_if_cancelled (how->cancellable, error) &&
-         names_open (self->store, how, error);
-}
-
-/**
- * shmobj_manager_open_list:
- * @self: a manager
- * @name: (nullable): the list's name; %NULL for a new one without a name
- * @flags: what to do if there is one, or none
- * @cancellable: (nullable): a cancellable
- * @error: return location for an error
- *
- * Opens a list.
- *
- * Returns: (transfer full): the list, or %NULL with `G_IO_ERROR_NOT_FOUND`, `G_IO_ERROR_EXISTS`,
- *   `SHMOBJ_ERROR_WRONG_KIND` (the name is another object's), `G_IO_ERROR_INVALID_ARGUMENT` (an
- *   impossible name, or flags that exclude each other), `SHMOBJ_ERROR_BUSY`, `G_IO_ERROR_NO_SPACE`,
- *   `G_IO_ERROR_CANCELLED`
- *
- * Since: 1.0
- */
-ShmobjList *
-shmobj_manager_open_list (ShmobjManager *self,
-                          const char *name,
-                          ShmobjOpenFlags flags,
-                          GCancellable *cancellable,
-                          GError **error)
-{
-  NameOpen how = { .name = name,
-                   .kind = KIND_LIST,
-                   .flags = flags,
-                   .cancellable = cancellable,
-                   .create = create_list };
-
-  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
-
-  return open_name (self, &how, error) ? shmobj_list_new_held (self, how.id, name, flags) : NULL;
-}
-
-/**
- * shmobj_manager_open_dict:
- * @self: a manager
- * @name: (nullable): the dict's name; %NULL for a new one without a name
- * @flags: what to do if there is one, or none
- * @cancellable: (nullable): a cancellable
- * @error: return location for an error
- *
- * Opens a dict.
- *
- * Returns: (transfer full): the dict, or %NULL with an error as of
- *   [method@Shmobj.Manager.open_list]
- *
- * Since: 1.0
- */
-ShmobjDict *
-shmobj_manager_open_dict (ShmobjManager *self,
-                          const char *name,
-                          ShmobjOpenFlags flags,
-                          GCancellable *cancellable,
-                          GError **error)
-{
-  NameOpen how = { .name = name,
-                   .kind = KIND_DICT,
-                   .flags = flags,
-                   .cancellable = cancellable,
-                   .create = create_dict };
-
-  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
-
-  return open_name (self, &how, error) ? shmobj_dict_new_held (self, how.id, name, flags) : NULL;
-}
-
 /**
  * shmobj_manager_remove:
  * @self: a manager
@@ -539,13 +459,16 @@ shmobj_manager_to_handle (ShmobjShareable *shareable, GUnixFDList *fds, GError *
   return manager_handle_of (SHMOBJ_MANAGER (shareable), "Manager", NULL, fds, error);
 }
 
-/* The descriptor in the handle is a copy of the one whose lock says that the directory is used, so
- * a private manager lives at least until the receiver has opened it. */
+/* The first descriptor is a copy of the one whose lock says that the directory is used, so a
+ * private manager lives at least until the receiver has opened it; the second holds the object
+ * likewise. */
 GVariant *
 manager_handle_of (
     ShmobjManager *self, const char *class_name, Held *held, GUnixFDList *fds, GError **error)
 {
   GVariantDict dict;
+  GVariant *handle;
+  int fd_array[2] = { -1, -1 };
 
   if (self == NULL)
     {
@@ -554,6 +477,13 @@ manager_handle_of (
     }
   if (!manager_enter (self, error))
     return NULL;
+  fd_array[0] = self->directory->fd;
+  if (held != NULL && (fd_array[1] = holds_for_travel (&self->holds, held->id)) < 0)
+    {
+      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "Holding an object: %s",
+                   g_strerror (errno));
+      return NULL;
+    }
 
   g_variant_dict_init (&dict, NULL);
   g_variant_dict_insert (&dict, "path", "s", self->directory->path);
@@ -563,7 +493,10 @@ manager_handle_of (
       g_variant_dict_insert (&dict, "name", "s", held->name != NULL ? held->name : "");
       g_variant_dict_insert (&dict, "read-only", "b", held->read_only);
     }
-  return handle_new (class_name, g_variant_dict_end (&dict), fds, &self->directory->fd, 1, error);
+  handle = handle_new (class_name, g_variant_dict_end (&dict), fds, fd_array, held != NULL ? 2 : 1,
+                       error);
+  sys_close (fd_array[1]);
+  return handle;
 }
 
 ShmobjManager *

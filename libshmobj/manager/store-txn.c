@@ -294,14 +294,32 @@ store_scan_begin (StoreScan *scan, StoreTxn *txn, const void *prefix, gsize pref
 
   if (rc != 0)
     note (txn, rc);
-  *scan = (StoreScan){ .txn = txn, .cursor = cursor, .prefix_size = prefix_size };
+  *scan = (StoreScan){
+    .txn = txn, .cursor = cursor, .prefix_size = prefix_size, .start_size = prefix_size
+  };
   memcpy (scan->prefix, prefix, prefix_size);
+}
+
+/* The next key that can be is @after with a byte 0 behind it. */
+void
+store_scan_begin_after (StoreScan *scan,
+                        StoreTxn *txn,
+                        const void *prefix,
+                        gsize prefix_size,
+                        const void *after,
+                        gsize after_size)
+{
+  store_scan_begin (scan, txn, prefix, prefix_size);
+  g_assert (after_size < sizeof scan->prefix);
+  memcpy (scan->prefix, after, after_size);
+  scan->prefix[after_size] = 0;
+  scan->start_size = after_size + 1;
 }
 
 gboolean
 store_scan_next (StoreScan *scan)
 {
-  MDB_val k = { scan->prefix_size, scan->prefix }, v;
+  MDB_val k = { scan->start_size, scan->prefix }, v;
   int rc;
 
   if (scan->cursor == NULL || scan->txn->failure != 0)

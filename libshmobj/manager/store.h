@@ -85,11 +85,19 @@ typedef struct
   gpointer cursor;
   StoreBytes key, value;
   gsize prefix_size;
+  gsize start_size;
   gboolean started;
-  guint8 prefix[32];
+  guint8 prefix[32]; /* and the rest of where it starts */
 } StoreScan;
 
 void store_scan_begin (StoreScan *scan, StoreTxn *txn, const void *prefix, gsize prefix_size);
+/* The same, beginning behind the row @after. */
+void store_scan_begin_after (StoreScan *scan,
+                             StoreTxn *txn,
+                             const void *prefix,
+                             gsize prefix_size,
+                             const void *after,
+                             gsize after_size);
 /* Moves on to the next row; FALSE after the last. */
 gboolean store_scan_next (StoreScan *scan);
 /* Removes the row that the scan is at. */

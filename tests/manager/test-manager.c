@@ -5,11 +5,14 @@
 #include <shmobj.h>
 
 #include "manager/address.h"
+#include "manager/held.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void
@@ -190,32 +193,95 @@ test_removed_lives_for_its_holders (void)
   g_assert_cmpint (shmobj_list_get_length (next, NULL), ==, 0);
 }
 
-static void
-test_nameless_are_swept (void)
+static guint
+count_nameless (ShmobjManager *manager)
 {
-  ShmobjManager *manager = open_manager ("sweep");
-  ShmobjList *list = shmobj_manager_open_list (manager, NULL, 0, NULL, NULL);
+  guint64 id = 0;
+  StoreTxn txn;
+  guint n = 0;
+
+  g_assert_true (store_read_begin (manager_get_store (manager, NULL), &txn, NULL));
+  while (names_next_nameless (&txn, id, &id))
+    n++;
+  g_assert_true (store_read_end (&txn, NULL));
+  return n;
+}
+
+static void
+test_nameless_ends_with_its_last_holder (void)
+{
+  g_autoptr (ShmobjManager) manager = open_manager (NULL);
+  ShmobjList *list = shmobj_manager_open_list (manager, NULL, 0, NULL, NULL), *same;
+  ShmobjDict *dict = shmobj_manager_open_dict (manager, "d", 0, NULL, NULL);
+  g_autoptr (GUnixFDList) fds = g_unix_fd_list_new (), no_fds = g_unix_fd_list_new ();
   g_autoptr (GVariant) handle = NULL;
-  g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
-  g_autofree char *path = g_strdup (shmobj_manager_get_path (manager));
-  g_autoptr (ShmobjShareable) again = NULL;
   GError *error = NULL;
 
+  g_assert_true (shmobj_list_append (list, g_variant_new_int32 (1), NULL));
+  g_assert_cmpuint (count_nameless (manager), ==, 1);
   handle = shmobj_shareable_to_handle (SHMOBJ_SHAREABLE (list), fds, NULL);
   g_object_unref (list);
-  g_object_unref (manager);
+  g_assert_cmpuint (count_nameless (manager), ==, 1); /* the handle holds it */
 
-  /* the handle's descriptor holds it */
-  again = shmobj_shareable_new_from_handle (SHMOBJ_TYPE_LIST, handle, fds, &error);
+  same = (ShmobjList *) shmobj_shareable_new_from_handle (SHMOBJ_TYPE_LIST, handle, fds, &error);
   g_assert_no_error (error);
-  g_clear_object (&again);
   g_clear_object (&fds);
+  g_assert_cmpint (shmobj_list_get_length (same, NULL), ==, 1);
+  g_object_unref (same);
+  g_assert_cmpuint (count_nameless (manager), ==, 0);
 
-  manager = open_manager ("sweep");
-  fds = g_unix_fd_list_new ();
-  g_assert_cmpint (g_unix_fd_list_append (fds, 0, NULL), ==, 0);
-  assert_failed (shmobj_shareable_new_from_handle (SHMOBJ_TYPE_LIST, handle, fds, &error) != NULL,
+  for (guint i = 0; i < 2; i++)
+    g_assert_cmpint (g_unix_fd_list_append (no_fds, 0, NULL), ==, i);
+  assert_failed (shmobj_shareable_new_from_handle (SHMOBJ_TYPE_LIST, handle, no_fds, &error) !=
+                     NULL,
                  &error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "removed");
+
+  g_assert_true (shmobj_manager_remove (manager, "d", NULL));
+  g_assert_cmpuint (count_nameless (manager), ==, 1);
+  g_object_unref (dict);
+  g_assert_cmpuint (count_nameless (manager), ==, 0);
+  g_object_unref (shmobj_manager_open_dict (manager, "e", 0, NULL, NULL));
+  g_assert_true (shmobj_manager_remove (manager, "e", NULL));
+  g_assert_cmpuint (count_nameless (manager), ==, 0);
+}
+
+/* A child that is killed cannot let go. */
+static void
+make_nameless_and_die (ShmobjManager *manager, guint n)
+{
+  pid_t pid = fork ();
+  int status;
+
+  if (pid == 0)
+    {
+      for (guint i = 0; i < n; i++)
+        if (shmobj_manager_open_list (manager, NULL, 0, NULL, NULL) == NULL)
+          _exit (1);
+      kill (getpid (), SIGKILL);
+    }
+  g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
+  g_assert_true (WIFSIGNALED (status));
+}
+
+static void
+test_what_the_killed_held_goes (void)
+{
+  ShmobjManager *manager = open_manager ("sweep");
+  g_autofree char *path = g_strdup (shmobj_manager_get_path (manager));
+  ShmobjList *mine = shmobj_manager_open_list (manager, NULL, 0, NULL, NULL);
+
+  make_nameless_and_die (manager, 20);
+  g_assert_cmpuint (count_nameless (manager), ==, 21);
+  for (guint i = 0; i < 12; i++) /* each looks at two others */
+    g_object_unref (shmobj_manager_open_list (manager, NULL, 0, NULL, NULL));
+  g_assert_cmpuint (count_nameless (manager), ==, 1);
+  g_assert_cmpint (shmobj_list_get_length (mine, NULL), ==, 0);
+  g_object_unref (mine);
+
+  make_nameless_and_die (manager, 5);
+  g_object_unref (manager);
+  manager = open_manager ("sweep"); /* alone */
+  g_assert_cmpuint (count_nameless (manager), ==, 0);
   g_object_unref (manager);
   remove_manager (path);
 }
@@ -465,7 +531,9 @@ main (int argc, char **argv)
   g_test_add_func ("/manager/names-are-checked", test_names_are_checked);
   g_test_add_func ("/manager/open-flags", test_open_flags);
   g_test_add_func ("/manager/removed-lives-for-its-holders", test_removed_lives_for_its_holders);
-  g_test_add_func ("/manager/nameless-are-swept-when-alone", test_nameless_are_swept);
+  g_test_add_func ("/manager/nameless-ends-with-its-last-holder",
+                   test_nameless_ends_with_its_last_holder);
+  g_test_add_func ("/manager/what-the-killed-held-goes", test_what_the_killed_held_goes);
   g_test_add_func ("/manager/opens-other-kinds", test_other_kinds);
   g_test_add_func ("/manager/removed-queue-leaves-no-file", test_removed_queue_leaves_no_file);
   g_test_add_func ("/manager/no-session-inside-a-sandbox", test_sandbox);

@@ -298,6 +298,31 @@ test_handle_reaches_others (void)
   g_assert_cmpstr (shmobj_manager_lookup (manager, "by name", NULL), ==, "list");
 }
 
+/* The parent lets go at once; the child comes in much later. */
+static void
+test_child_holds_what_it_inherits (void)
+{
+  g_autoptr (ShmobjManager) manager = open_manager (NULL);
+
+  for (int i = 0; i < 50; i++)
+    {
+      ShmobjList *list = shmobj_manager_open_list (manager, NULL, 0, NULL, NULL);
+      pid_t pid;
+
+      append (list, 0, i);
+      pid = fork_child ();
+      if (pid == 0)
+        {
+          g_usleep (g_random_int_range (0, 1000));
+          append (list, 0, i + 1);
+          g_assert_cmpint (shmobj_list_get_length (list, NULL), ==, 2);
+          _exit (0);
+        }
+      g_object_unref (list);
+      assert_ends_well (pid);
+    }
+}
+
 static void
 test_stopped_writer (void)
 {
@@ -479,6 +504,7 @@ main (int argc, char **argv)
   g_test_add_func ("/managers/exit-removes-private", test_exit_removes_private);
   g_test_add_func ("/managers/the-killed-leave-nothing", test_killed_leave_nothing);
   g_test_add_func ("/managers/handles-reach-others", test_handle_reaches_others);
+  g_test_add_func ("/managers/child-holds-what-it-inherits", test_child_holds_what_it_inherits);
   g_test_add_func ("/managers/stopped-writer-is-busy-and-named", test_stopped_writer);
   g_test_add_func ("/managers/opening-what-comes-and-goes", test_opening_what_comes_and_goes);
   g_test_add_func ("/managers/all-make-the-same-name", test_all_make_the_same_name);

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* How a manager opens lists and dicts: found or made, and held.
+ *
+ * An object without a name ends with its last holder, so there must be no moment at which one that
+ * we are about to return is held by nobody. What we make is held inside the write that makes it,
+ * before anybody can see it. What we find may lose its name and its last holder before we hold it:
+ * so it is held, then looked for once more, and if it is gone the name is looked up again.
+ */
+
+#include "manager/shmobj-manager.h"
+
+#include "manager/dict-held.h"
+#include "manager/dict-rows.h"
+#include "manager/list-held.h"
+#include "manager/list-rows.h"
+#include "manager/nameless.h"
+
+#define TRIES 10
+
+/* What is made is held before anybody can see it. */
+typedef struct
+{
+  Holds *holds;
+  guint64 held; /* 0: none */
+} Making;
+
+static void
+hold (Making *making, guint64 id)
+{
+  if (making->held == id)
+    return;
+  if (making->held != 0) /* the transaction runs again, with another id */
+    holds_release (making->holds, making->held);
+  making->held = holds_take (making->holds, id) ? id : 0;
+}
+
+static gboolean
+create_list (StoreTxn *txn, guint64 id, gpointer data, GError **error)
+{
+  hold (data, id);
+  list_create (txn, id);
+  return TRUE;
+}
+
+static gboolean
+create_dict (StoreTxn *txn, guint64 id, gpointer data, GError **error)
+{
+  hold (data, id);
+  dict_create (txn, id);
+  return TRUE;
+}
+
+static gboolean
+is_there (ShmobjManager *self, guint64 id)
+{
+  ObjectHeader header;
+  gboolean there;
+  StoreTxn txn;
+
+  if (!store_read_begin (manager_get_store (self, NULL), &txn, NULL))
+    return FALSE;
+  there = names_get_header (&txn, id, &header);
+  return store_read_end (&txn, NULL) && there;
+}
+
+/* One try: FALSE without an error when the object was removed between our finding and holding it.
+ */
+static gboolean
+open_once (ShmobjManager *self, NameOpen *how, GError **error)
+{
+  Making making = { .holds = manager_get_holds (self) };
+  gboolean opened;
+
+  how->data = &making;
+  opened = names_open (manager_get_store (self, NULL), how, error);
+  if (opened && making.held != 0 && making.held == how->id)
+    return TRUE;
+  if (making.held != 0)
+    holds_release (manager_get_holds (self), making.held);
+  if (!opened || !holds_take (manager_get_holds (self), how->id))
+    return FALSE;
+  if (is_there (self, how->id))
+    return TRUE;
+  holds_release (manager_get_holds (self), how->id);
+  return FALSE;
+}
+
+/* The caller has one hold of what is opened. */
+static gboolean
+open_held (ShmobjManager *self, NameOpen *how, GError **error)
+{
+  GError *local_error = NULL;
+  gboolean opened = FALSE;
+
+  how->timeout_us = manager_get_timeout (self);
+  if (!manager_enter (self, error) ||
+      g_cancellable_set_error_if_cancelled (how->cancellable, error))
+    return FALSE;
+
+  for (guint i = 0; i < TRIES && !opened && local_error == NULL; i++)
+    opened = open_once (self, how, &local_error);
+  if (how->name == NULL && opened)
+    nameless_look_around (manager_get_store (self, NULL), manager_get_holds (self),
+                          how->timeout_us);
+
+  if (local_error != NULL)
+    g_propagate_error (error, local_error);
+  else if (!opened)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+                 "The %s “%s” is removed as often as we open it", kind_to_string (how->kind),
+                 how->name != NULL ? how->name : "");
+  return opened;
+}
+
+/**
+ * shmobj_manager_open_list:
+ * @self: a manager
+ * @name: (nullable): the list's name; %NULL for a new one without a name
+ * @flags: what to do if there is one, or none
+ * @cancellable: (nullable): a cancellable
+ * @error: return location for an error
+ *
+ * Opens a list.
+ *
+ * Returns: (transfer full): the list, or %NULL with `G_IO_ERROR_NOT_FOUND`, `G_IO_ERROR_EXISTS`,
+ *   `SHMOBJ_ERROR_WRONG_KIND` (the name is another object's), `G_IO_ERROR_INVALID_ARGUMENT` (an
+ *   impossible name, or flags that exclude each other), `SHMOBJ_ERROR_BUSY`, `G_IO_ERROR_NO_SPACE`,
+ *   `G_IO_ERROR_CANCELLED`
+ *
+ * Since: 1.0
+ */
+ShmobjList *
+shmobj_manager_open_list (ShmobjManager *self,
+                          const char *name,
+                          ShmobjOpenFlags flags,
+                          GCancellable *cancellable,
+                          GError **error)
+{
+  NameOpen how = { .name = name,
+                   .kind = KIND_LIST,
+                   .flags = flags,
+                   .cancellable = cancellable,
+                   .create = create_list };
+
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
+
+  return open_held (self, &how, error) ? shmobj_list_new_held (self, how.id, name, flags) : NULL;
+}
+
+/**
+ * shmobj_manager_open_dict:
+ * @self: a manager
+ * @name: (nullable): the dict's name; %NULL for a new one without a name
+ * @flags: what to do if there is one, or none
+ * @cancellable: (nullable): a cancellable
+ * @error: return location for an error
+ *
+ * Opens a dict.
+ *
+ * Returns: (transfer full): the dict, or %NULL with an error as of
+ *   [method@Shmobj.Manager.open_list]
+ *
+ * Since: 1.0
+ */
+ShmobjDict *
+shmobj_manager_open_dict (ShmobjManager *self,
+                          const char *name,
+                          ShmobjOpenFlags flags,
+                          GCancellable *cancellable,
+                          GError **error)
+{
+  NameOpen how = { .name = name,
+                   .kind = KIND_DICT,
+                   .flags = flags,
+                   .cancellable = cancellable,
+                   .create = create_dict };
+
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
+
+  return open_held (self, &how, error) ? shmobj_dict_new_held (self, how.id, name, flags) : NULL;
+}
