@@ -23,7 +23,7 @@ static guint last_export;   /* under the lock */
  *
  * Whoever may send to the connection's names can then use everything that the manager has.
  * Sandboxed programs are given no descriptors, but can call the methods. So take a connection of
- * its own for it (see [func@Gio.DBusConnection.new_for_address_sync]) rather than the one of
+ * its own for it (see [ctor@Gio.DBusConnection.new_for_address_sync]) rather than the one of
  * g_bus_get_sync(): sandboxes are let through to a connection, not to an object.
  *
  * Never blocks. Calls are answered in the thread-default main context of the caller; none of them

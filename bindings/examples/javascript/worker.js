@@ -5,7 +5,7 @@
 
 import Shmobj from 'gi://Shmobj?version=1';
 
-const manager = Shmobj.Manager.new('session', null);
+const manager = Shmobj.Manager.new('session');
 const jobs = manager.queue('jobs');
 const done = manager.list('done');
 

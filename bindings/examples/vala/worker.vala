@@ -6,8 +6,8 @@
 int main () {
   try {
     var manager = new Shmobj.Manager ("session");
-    var jobs = manager.open_queue ("jobs", Shmobj.OpenFlags.DEFAULT, 0, 0);
-    var done = manager.open_list ("done", Shmobj.OpenFlags.DEFAULT);
+    var jobs = manager.open_queue ("jobs");
+    var done = manager.open_list ("done");
 
     for (int i = 0; i < 3; i++) {
       int64 number = jobs.get (10 * TimeSpan.SECOND).get_int64 ();
