@@ -2,6 +2,7 @@
 
 #include "ring-place.h"
 
+#include "base/flight.h"
 #include "base/sys.h"
 
 #include <errno.h>
@@ -19,10 +20,11 @@ ring_place_new (guint64 capacity, guint32 maxsize)
 {
   RingPlace *place = g_new0 (RingPlace, 1);
   g_autoptr (GError) error = NULL;
+  guint64 flight = DATA_OFFSET + ring_data_size (capacity);
   RingShared *shared;
   int in = sys.eventfd (), out = sys.eventfd ();
 
-  segment_new (&place->segment, SEGMENT_QUEUE, "torture", DATA_OFFSET + ring_data_size (capacity),
+  segment_new (&place->segment, SEGMENT_QUEUE, "torture", flight + flight_area_size (capacity),
                DATA_OFFSET + ring_first_reserve (capacity), (guint64[4]){ capacity, maxsize },
                &error);
   g_assert_no_error (error);
@@ -31,6 +33,7 @@ ring_place_new (guint64 capacity, guint32 maxsize)
   ring_create (shared, capacity);
   ring_attach (&place->ring, shared, DATA_OFFSET, capacity, maxsize, &place->segment,
                &place->participants);
+  flight_attach (&place->ring, flight);
   place->ring.in = (Doorbell){ in, in };
   place->ring.out = (Doorbell){ out, out };
   return place;

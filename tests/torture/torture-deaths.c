@@ -8,8 +8,8 @@
  *     build/tests/torture/torture-deaths [-p PATH]
  */
 
+#include "death-run.h"
 #include "stepper.h"
-#include "ring-place.h"
 
 #include "base/sys.h"
 
@@ -21,290 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SMALL RING_SIZE_MIN
-#define MEDIUM (256 * 1024)
-#define CHILD 1000  /* the number of the message that the child puts */
-#define HELPER 2000 /* and of those that helpers put */
-#define HELPERS 3
-#define LAST_ROUND (~((G_GUINT64_CONSTANT (1) << RING_OFFSET_BITS) - 1))
-#define PATIENCE_US (20 * G_USEC_PER_SEC)
-
-/* What helpers got, in whatever order. */
-typedef struct
-{
-  _Atomic (guint32) count, number[64];
-} Got;
-
-typedef struct _Scene Scene;
-
-/* One run, killed at one point. */
-typedef struct
-{
-  const Scene *scene;
-  RingPlace *place;
-  GQueue expected; /* numbers of messages that may still come, oldest first */
-  pid_t helper[HELPERS];
-  guint helpers;
-  guint32 last;   /* number of the last message that we put */
-  guint64 taken;  /* messages that somebody has for certain */
-  int never;      /* nothing ever cancels */
-  guint in_hands; /* messages that the child may have taken with it */
-} Run;
-
-struct _Scene
-{
-  const char *path;
-  guint64 capacity;
-  guint32 maxsize;
-  void (*prepare) (Run *run);
-  void (*act) (gpointer run);
-  void (*asleep) (Run *run); /* what wakes the child; NULL: it is killed in its sleep */
-  gsize size;                /* of the message that the child puts; 0: it gets */
-  gboolean helpers_write;
-};
-
-static Got *got;
 static guint deaths, steps;
-static const RingPatience for_ever = { -1, -1, FALSE };
-static const RingPatience at_once = { 0, -1, FALSE };
-
-/* ---- messages ---- */
-
-static void
-fill (guint8 *message, gsize size, guint32 number)
-{
-  memset (message, (int) (number * 13 + size), size);
-  memcpy (message, &number, sizeof number);
-}
-
-static RingStatus
-put_as (Run *run, guint32 number, gsize size, const RingPatience *patience)
-{
-  static guint8 message[MEDIUM];
-  ShmobjFrame frame;
-
-  fill (message, size, number);
-  shmobj_frame_set_bytes (&frame, message, size);
-  return ring_put (&run->place->ring, ring_place_me (run->place), &frame, patience);
-}
-
-/* The number of what was got, or 0 when there is none or the ring is shut. */
-static guint32
-get_with (Run *run, const RingPatience *patience)
-{
-  static guint8 message[MEDIUM], whole[MEDIUM];
-  RingGet get = { RING_ACCEPT_ALL, message, sizeof message, { 0 } };
-  RingStatus status = ring_get (&run->place->ring, ring_place_me (run->place), &get, patience);
-  guint32 number;
-
-  if (status == RING_EMPTY || status == RING_CLOSED)
-    return 0;
-  g_assert_cmpint (status, ==, RING_OK);
-  memcpy (&number, message, sizeof number);
-  fill (whole, get.header.size, number);
-  g_assert_cmpmem (message, get.header.size, whole, get.header.size);
-  return number;
-}
-
-/* Somebody got this one. */
-static void
-take (Run *run, guint32 number)
-{
-  if (number == 0)
-    return;
-  if (number < CHILD)
-    g_assert_true (g_queue_remove (&run->expected, GUINT_TO_POINTER (number)));
-  run->taken++;
-}
-
-static void
-put (Run *run, gsize size)
-{
-  RingPatience patience = { wait_deadline (PATIENCE_US), -1, FALSE };
-
-  g_assert_cmpint (put_as (run, ++run->last, size, &patience), ==, RING_OK);
-  g_queue_push_tail (&run->expected, GUINT_TO_POINTER (run->last));
-}
-
-static gboolean
-try_put (Run *run, gsize size)
-{
-  if (put_as (run, run->last + 1, size, &at_once) != RING_OK)
-    return FALSE;
-  g_queue_push_tail (&run->expected, GUINT_TO_POINTER (++run->last));
-  return TRUE;
-}
-
-static void
-get (Run *run)
-{
-  RingPatience patience = { wait_deadline (PATIENCE_US), -1, FALSE };
-  guint32 number = get_with (run, &patience);
-
-  g_assert_cmpuint (number, !=, 0);
-  take (run, number);
-}
-
-/* ---- helpers: processes that sleep beside the one who dies ---- */
-
-static void
-help (Run *run, void (*act) (Run *))
-{
-  pid_t pid = fork_child ();
-
-  if (pid == 0)
-    {
-      act (run);
-      _exit (0);
-    }
-  run->helper[run->helpers++] = pid;
-  g_usleep (4000); /* past what a writer waits for a batch */
-  g_assert_true (wait_for_state (pid, 'S'));
-}
-
-static void
-note (guint32 number)
-{
-  got->number[got->count++] = number;
-}
-
-static void
-read_one (Run *run)
-{
-  note (get_with (run, &for_ever));
-}
-
-static void
-read_one_by_bell (Run *run)
-{
-  note (get_with (run, &(RingPatience){ -1, run->never, FALSE }));
-}
-
-static void
-write_one (Run *run)
-{
-  put_as (run, HELPER, 40, &for_ever);
-}
-
-static void
-write_one_by_bell (Run *run)
-{
-  put_as (run, HELPER, 40, &(RingPatience){ -1, run->never, FALSE });
-}
-
-static guint
-helpers_alive (Run *run)
-{
-  guint alive = 0;
-
-  for (guint i = 0; i < run->helpers; i++)
-    {
-      siginfo_t info = { 0 };
-
-      g_assert_cmpint (waitid (P_PID, run->helper[i], &info, WEXITED | WNOHANG | WNOWAIT), ==, 0);
-      alive += info.si_pid == 0;
-    }
-  return alive;
-}
-
-static gboolean
-work_waits_for (Run *run, gboolean writers)
-{
-  Ring *ring = &run->place->ring;
-
-  return writers ? ring_worth_putting (ring, 108) : ring_worth_getting (ring);
-}
-
-/* Sleepers for whom there is something must find it without more coming; only then comes more. */
-static void
-expect_helpers (Run *run, gboolean writers)
-{
-  gint64 limit_us = sys_now_us () + PATIENCE_US;
-  RingShared *shared = run->place->ring.shared;
-  guint alive;
-
-  while ((alive = helpers_alive (run)) > 0)
-    {
-      if (!work_waits_for (run, writers))
-        {
-          if (writers)
-            get (run);
-          else
-            put (run, 60);
-        }
-      if (sys_now_us () > limit_us)
-        g_error ("%u sleep beside work: pub %x con %x guards %x %x seats %x %x bells %x %x", alive,
-                 shared->pub, shared->con, shared->read.guard, shared->write.guard,
-                 shared->read_seat, shared->write_seat, shared->in_bell, shared->out_bell);
-      g_usleep (20);
-    }
-  while (run->helpers > 0)
-    end_child (run->helper[--run->helpers]);
-  for (guint32 i = 0; i < got->count; i++)
-    take (run, got->number[i]);
-  got->count = 0;
-}
-
-/* ---- the survivors ---- */
-
-/* All that is left comes in order, and nothing is missing but what the dead one took. */
-static void
-judge (Run *run)
-{
-  guint32 number, last = 0;
-
-  while ((number = get_with (run, &at_once)) != 0)
-    {
-      take (run, number);
-      if (number < CHILD)
-        g_assert_cmpuint (number, >, last);
-      if (number < CHILD)
-        last = number;
-    }
-  g_assert_cmpuint (g_queue_get_length (&run->expected), <=, run->in_hands);
-  g_assert_cmpuint (ring_read (&run->place->ring), ==, ring_written (&run->place->ring));
-  run->taken += g_queue_get_length (&run->expected);
-  g_queue_clear (&run->expected);
-}
-
-static void
-drain (Run *run)
-{
-  judge (run);
-  run->in_hands = 0;
-}
-
-/* As good as new: any size, round and round; who sleeps at either end is woken. */
-static void
-exercise (Run *run)
-{
-  Ring *ring = &run->place->ring;
-
-  for (guint i = 0; i < 40; i++)
-    {
-      while (ring_count (ring) > i % 3)
-        get (run);
-      put (run, 8 + i * 97 % 1000);
-    }
-  drain (run);
-  put (run, ring->capacity - sizeof (FrameHeader));
-  drain (run);
-
-  help (run, read_one);
-  help (run, read_one_by_bell);
-  put (run, 50);
-  put (run, 50);
-  expect_helpers (run, FALSE);
-
-  while (try_put (run, 700))
-    ;
-  while (try_put (run, 40))
-    ;
-  help (run, write_one);
-  help (run, write_one_by_bell);
-  expect_helpers (run, TRUE);
-  drain (run);
-}
 
 /* ---- what the child does ---- */
 
@@ -392,6 +109,41 @@ child_gets_many (gpointer data)
                        .most = 3 };
 
   ring_try_get_many (&run->place->ring, ring_place_me (run->place), &many, -1);
+}
+
+static void
+child_receives (gpointer data)
+{
+  FlightTicket ticket;
+
+  receive_with (data, &for_ever, &ticket);
+}
+
+static void
+child_receives_and_is_done (gpointer data)
+{
+  Run *run = data;
+  FlightTicket ticket;
+
+  receive_with (run, &for_ever, &ticket);
+  g_assert_true (flight_done (&run->place->ring, ring_place_me (run->place), &ticket));
+}
+
+static void
+child_receives_and_returns (gpointer data)
+{
+  Run *run = data;
+  FlightTicket ticket;
+
+  receive_with (run, &for_ever, &ticket);
+  g_assert_true (flight_give_back (&run->place->ring, ring_place_me (run->place), &ticket));
+}
+
+/* Comes back as long as it was received only. */
+static gboolean
+keeps (const Scene *scene)
+{
+  return scene->act == child_receives || scene->act == child_receives_and_returns;
 }
 
 static void
@@ -584,6 +336,32 @@ guards_of_the_dead (Run *run)
   waitpid (pid, NULL, 0);
 }
 
+/* Of three messages the first two were received by somebody who died. */
+static void
+received_by_the_dead (Run *run)
+{
+  pid_t pid;
+  FlightTicket ticket[2];
+
+  some_messages (run);
+  pid = fork_child ();
+  if (pid == 0)
+    {
+      receive_with (run, &for_ever, &ticket[0]);
+      receive_with (run, &for_ever, &ticket[1]);
+      raise (SIGKILL);
+    }
+  waitpid (pid, NULL, 0);
+}
+
+/* Nothing else is there. */
+static void
+all_received_by_the_dead (Run *run)
+{
+  received_by_the_dead (run);
+  get (run);
+}
+
 static void
 dead_reader_in_the_seat (Run *run)
 {
@@ -665,6 +443,16 @@ static const Scene scenes[] = {
   { "get/many-writers-asleep", SMALL, 4, writers_asleep, child_gets_many, NULL, 0, TRUE },
   { "shut/readers-asleep", SMALL, 0, readers_in_both_ways, child_shuts, NULL, 1 },
   { "shut/writers-asleep", SMALL, 4, writers_in_both_ways, child_shuts, NULL, 1, TRUE },
+  { "receive", SMALL, 0, some_messages, child_receives, NULL, 0 },
+  { "receive/done", SMALL, 0, some_messages, child_receives_and_is_done, NULL, 0 },
+  { "receive/given-back", SMALL, 0, some_messages, child_receives_and_returns, NULL, 0 },
+  { "receive/given-back-with-readers", SMALL, 0, readers_in_both_ways, child_receives_and_returns,
+    put_one, 0 },
+  { "receive/with-readers", SMALL, 0, readers_in_both_ways, child_receives, put_one, 0 },
+  { "receive/what-the-dead-received", SMALL, 0, received_by_the_dead, child_receives, NULL, 0 },
+  { "receive/all-that-is-left-by-the-dead", SMALL, 0, all_received_by_the_dead, child_receives,
+    NULL, 0 },
+  { "get/what-the-dead-received", SMALL, 0, all_received_by_the_dead, child_gets, NULL, 0 },
   { "get/after-a-dead-one-in-the-seat", SMALL, 0, dead_reader_in_the_seat, child_gets, put_one, 0 },
 };
 
@@ -681,6 +469,7 @@ step_to (Run *run, guint point)
   stepper_watch (&stepper, shared, sizeof *shared);
   stepper_watch (&stepper, segment_at (&run->place->segment, SLOTS_OFFSET, 16 * sizeof (Slot)),
                  16 * sizeof (Slot));
+  stepper_watch (&stepper, run->place->ring.flight, 8 * sizeof (FlightEntry));
   while (state != STEPPER_ENDED && stepper.points < point)
     {
       state = stepper_next (&stepper);
@@ -704,7 +493,8 @@ run_to (const Scene *scene, guint point, guint64 count, guint64 pos)
 
   run.place = ring_place_new_at (scene->capacity, scene->maxsize, count, pos);
   run.taken = count;
-  run.in_hands = scene->size > 0 ? 0 : scene->act == child_gets_many ? 3 : 1;
+  run.in_hands = scene->size > 0 || keeps (scene) ? 0 : scene->act == child_gets_many ? 3 : 1;
+  run.unordered = g_str_has_prefix (scene->path, "receive");
   scene->prepare (&run);
   more = step_to (&run, point);
   for (guint i = 0; i < run.helpers; i++)
@@ -744,8 +534,7 @@ main (int argc, char **argv)
   g_setenv ("SHMOBJ_SPIN_US", "0", TRUE);
   g_test_init (&argc, &argv, NULL);
   wait_spin (&(WaitHabit){ 0 }, &(_Atomic (guint32)){ 0 }, 0); /* measures, once for all children */
-  got = mmap (NULL, sizeof *got, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  g_assert_true (got != MAP_FAILED);
+  runs_begin ();
   for (guint i = 0; i < G_N_ELEMENTS (scenes); i++)
     {
       g_autofree char *path = g_strconcat ("/deaths/", scenes[i].path, NULL);
