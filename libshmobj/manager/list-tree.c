@@ -171,7 +171,7 @@ list_tree_find (List *list, guint64 position, Chunk *leaf, guint *at)
     {
       NodeEntry entry = { 0 };
       StoreBytes row;
-      guint count;
+      guint count = 0;
 
       if (!node_open (list, number, level, &row, &count))
         return FALSE;

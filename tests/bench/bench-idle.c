@@ -25,26 +25,31 @@ typedef struct
   long switches, cpu_ns;
 } Cost;
 
-static char *
-contents (int pid, const char *file)
+/* The number behind a name in a file about a process. */
+static long
+number_in (int pid, const char *file, const char *name)
 {
   g_autofree char *path = g_strdup_printf ("/proc/%d/%s", pid, file);
-  char *text = NULL;
+  FILE *stream = fopen (path, "r");
+  char line[256];
+  long number = -1;
 
-  if (!g_file_get_contents (path, &text, NULL, NULL))
+  if (stream == NULL)
     run_fail (path);
-  return text;
+  while (number < 0 && fgets (line, sizeof line, stream) != NULL)
+    if (g_str_has_prefix (line, name))
+      number = atol (line + strlen (name));
+  fclose (stream);
+  if (number < 0)
+    run_fail (path);
+  return number;
 }
 
 static Cost
 cost_of (int pid)
 {
-  g_autofree char *status = contents (pid, "status"), *schedstat = contents (pid, "schedstat");
-  const char *switches = strstr (status, "\nvoluntary_ctxt_switches:");
-
-  if (switches == NULL)
-    run_fail ("voluntary_ctxt_switches");
-  return (Cost){ atol (strchr (switches, ':') + 1), atol (schedstat) };
+  return (Cost){ number_in (pid, "status", "voluntary_ctxt_switches:"),
+                 number_in (pid, "schedstat", "") };
 }
 
 static void

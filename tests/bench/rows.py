@@ -49,6 +49,17 @@ def in_python(what, case, n, **aims):
                "us", **aims)
 
 
+def in_manager(what, case, n):
+    """From C, beside Python's Manager (a server and pickles), Redis (a server) and LMDB without any of ours."""
+    ours = ("bench-manager", case, n)
+    lmdb = peers("lmdb-write" if case in ("list-append", "dict-set") else "lmdb-read", n)
+    return [
+        Row(f"{what}", "mp.Manager", ours, python("multiprocessing", case, 2000), "us", FASTER, 60, 20),
+        Row(f"{what}", "Redis", ours, ("bench-redis", case, 2000), "us", FASTER, 25),
+        Row(f"{what}", "LMDB by hand", ours, lmdb, "us", LONGER),
+    ]
+
+
 ONE_TO_ONE = c("queue", 1, 1, 0, 1000000)
 
 
@@ -82,6 +93,10 @@ SECTIONS = [
         Row("Queue, GVariant (isd)", "Queue 64 B of bytes", c("pair-variant", 50000), c("pair", 500000), "ns", LONGER),
         Row("Lock, acquire + release", "robust mutex", c("lock", 1000000), peers("mutex", 1000000), "ns", LONGER, 2),
     ]),
+    Section("Manager, from C", [
+        *in_manager("List, append", "list-append", 10000), *in_manager("List, read", "list-read", 50000),
+        *in_manager("Dict, set", "dict-set", 10000), *in_manager("Dict, get", "dict-get", 50000),
+    ]),
     Section("Python", [
         in_python("Queue, put and get", "queue", 20000, aim=10, floor=3),
         in_python("Pipe, round trip", "pipe", 10000, aim=1),
@@ -105,6 +120,10 @@ IDLE = [
 INSTRUCTIONS = [
     ("Queue, 64 B: put_data + get_into", c("pair", 1000)),
     ("Queue, GVariant (isd): new + put + get", c("pair-variant", 500)),
+    ("List: append of an integer", ("bench-manager", "list-append", 500)),
+    ("List: get", ("bench-manager", "list-read", 500)),
+    ("Dict: set", ("bench-manager", "dict-set", 500)),
+    ("Dict: get", ("bench-manager", "dict-get", 500)),
     ("Lock: acquire + release", c("lock", 1000)),
     ("Boost message_queue: send + receive", boost("pair", 1000)),
     ("robust mutex: lock + unlock", peers("mutex", 1000)),

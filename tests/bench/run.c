@@ -145,15 +145,27 @@ run_pair (RunWork here, RunWork there, void *data, long n)
   return (double) started_ns / n;
 }
 
-double
-run_solo (RunWork work, void *data, long n)
+static double
+run_by (clockid_t clock, RunWork work, void *data, long n)
 {
   long started_ns;
 
   work (data, (n + WARM_UP - 1) / WARM_UP);
-  started_ns = clock_ns (CLOCK_PROCESS_CPUTIME_ID);
+  started_ns = clock_ns (clock);
   work (data, n);
-  return (double) (clock_ns (CLOCK_PROCESS_CPUTIME_ID) - started_ns) / n;
+  return (double) (clock_ns (clock) - started_ns) / n;
+}
+
+double
+run_solo (RunWork work, void *data, long n)
+{
+  return run_by (CLOCK_PROCESS_CPUTIME_ID, work, data, n);
+}
+
+double
+run_served (RunWork work, void *data, long n)
+{
+  return run_by (CLOCK_MONOTONIC, work, data, n);
 }
 
 void

@@ -22,6 +22,9 @@ extern "C"
   /* Nanoseconds of this process's CPU time per round of @n: others on the machine do not count. */
   double run_solo (RunWork work, void *data, long n);
 
+  /* The same by the clock on the wall: what somebody else does for us counts. */
+  double run_served (RunWork work, void *data, long n);
+
   /* This process and its children stay on one CPU from now on. */
   void run_on_one_cpu (void);
 

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Redis on a Unix socket, for tools/bench: starts a server of its own in a private directory, asks
+ * it one thing at a time as a program would, and ends it. Prints nanoseconds per call.
+ *
+ *     bench-redis CASE [ROUNDS]
+ */
+
+#include "run.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define KEYS 1000
+#define TRIES 500 /* of 10 ms, for the server to come up */
+
+static int
+start_server (const char *folder, const char *path)
+{
+  int child = run_fork ();
+
+  if (child == 0)
+    {
+      if (freopen ("/dev/null", "w", stdout) == NULL)
+        _exit (3);
+      execlp ("redis-server", "redis-server", "--port", "0", "--unixsocket", path, "--save", "",
+              "--appendonly", "no", "--dir", folder, NULL);
+      fprintf (stderr, "redis-server is not installed\n");
+      _exit (3);
+    }
+  return child;
+}
+
+static int
+connect_to (const char *path, int server)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  snprintf (address.sun_path, sizeof address.sun_path, "%s", path);
+  for (int i = 0; i < TRIES; i++)
+    {
+      if (connect (fd, (struct sockaddr *) &address, sizeof address) == 0)
+        return fd;
+      if (waitpid (server, NULL, WNOHANG) == server)
+        break;
+      usleep (10000);
+    }
+  return -1;
+}
+
+/* One command of @words words, and its whole answer: those we ask for are one line, or a line with
+ * the length of a second one. */
+static void
+ask (int fd, int words, ...)
+{
+  char text[512], *end = text + sprintf (text, "*%d\r\n", words);
+  size_t got = 0, needed = 1;
+  va_list list;
+
+  va_start (list, words);
+  for (int i = 0; i < words; i++)
+    {
+      const char *word = va_arg (list, const char *);
+
+      end += sprintf (end, "$%zu\r\n%s\r\n", strlen (word), word);
+    }
+  va_end (list);
+  if (write (fd, text, end - text) != end - text)
+    run_fail ("redis");
+  while (got < needed || text[got - 1] != '\n')
+    {
+      ssize_t n = read (fd, text + got, sizeof text - 1 - got);
+      char *line;
+
+      if (n <= 0)
+        run_fail ("redis");
+      got += n;
+      text[got] = '\0';
+      line = strchr (text, '\n');
+      if (text[0] == '-')
+        run_fail (text);
+      if (text[0] == '$' && line != NULL)
+        needed = line + 1 - text + atol (text + 1) + 2;
+    }
+}
+
+static void
+rounds (int fd, const char *command, int with_value, int by_name, long n)
+{
+  char key[32], value[32];
+
+  for (long i = 0; i < n; i++)
+    {
+      snprintf (key, sizeof key, by_name ? "key %ld" : "%ld", i % KEYS);
+      snprintf (value, sizeof value, "%ld", i);
+      if (with_value && by_name)
+        ask (fd, 4, command, "dict", key, value);
+      else if (with_value)
+        ask (fd, 3, command, "list", value);
+      else
+        ask (fd, 3, command, by_name ? "dict" : "list", key);
+    }
+}
+
+static void
+list_append (void *data, long n)
+{
+  rounds (*(int *) data, "RPUSH", 1, 0, n);
+}
+
+static void
+list_read (void *data, long n)
+{
+  rounds (*(int *) data, "LINDEX", 0, 0, n);
+}
+
+static void
+dict_set (void *data, long n)
+{
+  rounds (*(int *) data, "HSET", 1, 1, n);
+}
+
+static void
+dict_get (void *data, long n)
+{
+  rounds (*(int *) data, "HGET", 0, 1, n);
+}
+
+static const struct
+{
+  const char *name;
+  RunWork work, prepare;
+} cases[] = {
+  { "list-append", list_append, list_append },
+  { "list-read", list_read, list_append },
+  { "dict-set", dict_set, dict_set },
+  { "dict-get", dict_get, dict_set },
+};
+
+int
+main (int argc, char **argv)
+{
+  char folder[] = "/tmp/bench-redis-XXXXXX", path[64];
+  int server, fd, status = 2;
+
+  if (argc < 2 || mkdtemp (folder) == NULL)
+    return 2;
+  snprintf (path, sizeof path, "%s/socket", folder);
+  server = start_server (folder, path);
+  fd = connect_to (path, server);
+  for (unsigned int i = 0; fd >= 0 && i < sizeof cases / sizeof cases[0]; i++)
+    if (strcmp (argv[1], cases[i].name) == 0)
+      {
+        cases[i].prepare (&fd, KEYS);
+        printf ("%.3f\n", run_served (cases[i].work, &fd, run_number (argc, argv, 2, 5000)));
+        status = 0;
+      }
+  if (fd >= 0)
+    {
+      kill (server, SIGKILL);
+      waitpid (server, NULL, 0);
+    }
+  unlink (path);
+  rmdir (folder);
+  return status;
+}
