@@ -5,7 +5,7 @@ translated (shmobj._wrap), then come the protocols of Python, then what makes th
 import gi
 from gi.repository import Gio, GLib, GObject
 
-from . import _asyncio, _connection, _containers, _errors, _locks, _manager, _memory, _queue, _sharing, _wrap
+from . import _asyncio, _connection, _containers, _errors, _locks, _manager, _memory, _message, _queue, _sharing, _wrap
 
 
 def _add(cls, methods):
@@ -21,6 +21,7 @@ def _introspected(module):
         thing = getattr(module, name)
         if isinstance(getattr(thing, "__info__", None), (gi._gi.ObjectInfo, gi._gi.InterfaceInfo)):
             yield thing
+    yield module.Message
 
 
 def _init(self, *args, **kwargs):
@@ -52,6 +53,8 @@ def adapt(module, extension):
         _add(cls, common)
 
     give(module.Queue, _queue.methods(module.Queue), _queue.plain_methods)
+    _add(module.Message, _message.Methods)
+    _add(module.Queue, _message.queue_methods(module.Queue))
     _add(module.Queue, _asyncio.queue_methods(module.Queue))
     give(module.Connection, _connection.Methods, _connection.plain_methods)
     _add(module.Connection, _asyncio.connection_methods(module.Connection))

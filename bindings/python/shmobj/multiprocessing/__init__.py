@@ -29,13 +29,14 @@ from multiprocessing import (
 )
 
 from . import _process
-from ._objects import Event, Lock, Manager, Pipe, Queue
+from ._objects import Event, JoinableQueue, Lock, Manager, Pipe, Queue
 from ._process import Process
 
 __all__ = [
     "AuthenticationError",
     "BufferTooShort",
     "Event",
+    "JoinableQueue",
     "Lock",
     "Manager",
     "Pipe",
@@ -68,6 +69,7 @@ class _Context:
     TimeoutError = TimeoutError
 
     Event = staticmethod(Event)
+    JoinableQueue = staticmethod(JoinableQueue)
     Lock = staticmethod(Lock)
     Manager = staticmethod(Manager)
     Pipe = staticmethod(Pipe)

@@ -2,6 +2,7 @@
 """The objects that processes share, made as multiprocessing makes them: by functions."""
 
 from .._library import Shmobj
+from . import _joinable
 
 
 def _for_python(thing):
@@ -13,6 +14,11 @@ def _for_python(thing):
 def Queue(maxsize=0):
     """A queue for any number of processes at both ends. maxsize 0: bounded by memory only."""
     return _for_python(Shmobj.Queue.new(max(0, maxsize), 0))
+
+
+def JoinableQueue(maxsize=0):
+    """A queue with task_done() and join()."""
+    return _joinable.JoinableQueue(Queue(maxsize))
 
 
 def Pipe(duplex=True):
@@ -66,6 +72,11 @@ class Manager:
         """A queue, as Queue() of the module makes it."""
         self._open()
         return Queue(maxsize)
+
+    def JoinableQueue(self, maxsize=0):
+        """A queue with task_done() and join(), as JoinableQueue() of the module makes it."""
+        self._open()
+        return JoinableQueue(maxsize)
 
     def Lock(self):
         """A lock, as Lock() of the module makes it."""

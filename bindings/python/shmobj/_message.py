@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Messages of a queue that stay on record until they are done.
+
+    with queue.receive() as message:
+        work_on(message.value)
+
+The end of the block says that the message is done; an exception gives it back to the queue, for
+another reader, and so does the death of the process."""
+
+from . import _errors, _pickle
+
+BYTES, VARIANT, PICKLE = 1, 2, 3
+
+
+class Methods:
+    allow_pickle = False
+
+    @property
+    def value(self):
+        """What was put."""
+        kind = self.get_kind()
+        if kind == VARIANT:
+            return self.get_value()
+        data = self.get_bytes().get_data() or b""
+        if kind == BYTES:
+            return data
+        if not self.allow_pickle:
+            raise _errors.Incompatible(
+                f"The message is a Python pickle of {len(data)} bytes, and allow_pickle is not set for its queue"
+            )
+        return _pickle.loads(data)
+
+    @property
+    def redelivered(self):
+        """How often it was given back, or left by a reader that died."""
+        return self.get_redelivered()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            self.done()
+        else:
+            self.give_back()
+
+
+def queue_methods(cls):
+    receive = cls.receive
+
+    class Queue:
+        def receive(self, timeout=None):
+            """Takes the next message into this process's hands, until it is done or given back."""
+            message = receive(self, timeout)
+            message.allow_pickle = self.allow_pickle
+            return message
+
+    return Queue
