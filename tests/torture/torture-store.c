@@ -4,7 +4,7 @@
  * other, growth included, and nothing that was acknowledged is lost.
  *
  *     torture-store              1000 kills
- *     torture-store ROUNDS SEED  five kills a round, for longer runs by hand
+ *     torture-store ROUNDS SEED [ADDRESS]  five kills a round, for longer runs by hand
  *
  * Each writer appends (writer, number) to one list and tells shared memory when the call returned;
  * in the same breath it keeps a dict of counters and a second list that it inserts into and pops
@@ -37,6 +37,7 @@ typedef struct
 static Tally *tally;
 static guint rounds = ROUNDS;
 static guint seed;
+static const char *address = "torture";
 
 static void
 give_up (const char *what, GError *error)
@@ -57,7 +58,7 @@ open_things (Things *things)
 {
   GError *error = NULL;
 
-  things->manager = shmobj_manager_new ("torture", NULL, &error);
+  things->manager = shmobj_manager_new (address, NULL, &error);
   if (things->manager == NULL)
     give_up ("opening the manager", error);
   things->journal = shmobj_manager_open_list (things->manager, "journal", 0, NULL, &error);
@@ -318,6 +319,8 @@ main (int argc, char **argv)
   seed = argc > 2 ? (guint) atoi (argv[2]) : (guint) g_test_rand_int ();
   if (argc > 1)
     rounds = atoi (argv[1]);
+  if (argc > 3)
+    address = argv[3];
   g_test_add_func ("/store/nothing-acknowledged-is-lost-to-a-thousand-kills", test_kills);
   return g_test_run ();
 }
