@@ -131,8 +131,7 @@ forget (GVariant *value, GError **error)
 {
   if (value != NULL)
     {
-      g_autofree char *text = g_variant_print (value, TRUE); /* reads all of it */
-
+      g_free (g_variant_print (value, TRUE)); /* reads all of it */
       g_variant_unref (value);
     }
   accept (error);

@@ -229,7 +229,6 @@ test_exit_removes_private (void)
 static void
 test_killed_leave_nothing (void)
 {
-  g_autofree char *path = NULL;
   int says[2];
   char buffer[500] = "";
   pid_t pid;
@@ -401,7 +400,6 @@ test_all_make_the_same_name (void)
   pid_t pids[8];
   g_autoptr (ShmobjManager) manager = NULL;
   g_autoptr (ShmobjList) list = NULL;
-  g_autofree char *path = NULL, *command = NULL;
 
   for (guint i = 0; i < G_N_ELEMENTS (pids); i++)
     if ((pids[i] = fork_child ()) == 0)

@@ -109,8 +109,10 @@ write_for_ever (guint writer, GRand *random)
         give_up ("set or insert", error);
       if (number % 8 != 0)
         {
-          g_autoptr (GVariant) popped =
+          GVariant *popped =
               shmobj_list_pop (things.shuffled, g_rand_int_range (random, -100, 100), NULL);
+
+          g_clear_pointer (&popped, g_variant_unref);
         }
     }
 }
