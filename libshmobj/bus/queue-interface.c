@@ -1,25 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* org.shmobj.Manager1.Queue on a ShmobjQueue.
- *
- * A Get that finds a message is answered at once. One that does not waits, by the queue's doorbell,
- * for there to be one; then the bus is asked whether the caller is still there, and only then is
- * the message taken and sent, in one go. So a caller that died while it waited costs no message.
- * The window that is left: it dies after the bus said that it lives, before it has read the reply.
- *
- * A message that the bus cannot carry was taken to find that out. It goes back, to the end: the
- * front is the readers' alone.
- *
- * States of a Get: waiting (a source is attached), asking (the bus is asked; no source), ended.
- */
+/* org.shmobj.Manager1.Queue on a ShmobjQueue. */
 
-#include "base/shmobj-error.h"
-#include "base/wait.h"
 #include "bus/arguments.h"
 #include "bus/attach.h"
-#include "bus/interface.h"
 #include "bus/introspection.h"
-#include "bus/service.h"
+#include "bus/queue-interface.h"
 #include "objects/shmobj-queue.h"
 
 static GObject *
@@ -70,135 +56,16 @@ start_put (BusCall *call)
                             call->cancellable, on_put, call);
 }
 
-typedef struct
+static gpointer
+new_state (BusObject *object)
 {
-  gint64 deadline_us;
-  GSource *source; /* (owned): the doorbell, while waiting */
-} Waiting;
-
-static void wait_for_message (BusCall *call);
-
-static void
-get_ended (BusCall *call)
-{
-  Waiting *waiting = g_steal_pointer (&call->data);
-
-  if (waiting->source != NULL)
-    {
-      g_source_destroy (waiting->source);
-      g_source_unref (waiting->source);
-    }
-  g_free (waiting);
+  return bus_tickets_new (object);
 }
 
 static void
-return_message (BusCall *call, GVariant *message)
+free_state (gpointer state)
 {
-  GError *error = NULL;
-  GVariant *body = bus_body_value (g_variant_ref (message), &error);
-
-  get_ended (call);
-  if (body == NULL)
-    {
-      shmobj_queue_put_async (queue_of (call->object), message, -1, NULL, NULL, NULL);
-      bus_call_return_error (call, error);
-    }
-  else
-    bus_call_return (call, body, NULL);
-  g_variant_unref (message);
-}
-
-static void
-give_up (BusCall *call)
-{
-  get_ended (call);
-  bus_call_return_error (call, g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED,
-                                            "The caller has left, or the manager is not shown here "
-                                            "any more"));
-}
-
-/* TRUE when that ended the call: a message, or an error that waiting does not cure. */
-static gboolean
-try_get (BusCall *call)
-{
-  Waiting *waiting = call->data;
-  g_autoptr (GError) error = NULL;
-  GVariant *message;
-
-  if (bus_call_is_abandoned (call))
-    {
-      give_up (call);
-      return TRUE;
-    }
-  message = shmobj_queue_get (queue_of (call->object), 0, NULL, &error);
-  if (message != NULL)
-    {
-      return_message (call, message);
-      return TRUE;
-    }
-  if (g_error_matches (error, SHMOBJ_ERROR, SHMOBJ_ERROR_EMPTY) &&
-      wait_left (waiting->deadline_us) > 0)
-    return FALSE;
-  get_ended (call);
-  bus_call_return_error (call, g_steal_pointer (&error));
-  return TRUE;
-}
-
-static void
-on_alive (BusCall *call, gboolean alive)
-{
-  if (!alive)
-    give_up (call);
-  else if (!try_get (call))
-    wait_for_message (call);
-}
-
-static gboolean
-on_ready (gpointer user_data)
-{
-  BusCall *call = user_data;
-  Waiting *waiting = call->data;
-
-  g_clear_pointer (&waiting->source, g_source_unref);
-  if (!bus_call_is_abandoned (call) && !shmobj_queue_is_empty (queue_of (call->object)))
-    bus_call_ask_alive (call, on_alive);
-  else if (!try_get (call))
-    wait_for_message (call);
-  return G_SOURCE_REMOVE;
-}
-
-/* The next thing that happens: a message, the caller's end, or the end of its time. */
-static void
-wait_for_message (BusCall *call)
-{
-  Waiting *waiting = call->data;
-  GError *error = NULL;
-
-  waiting->source =
-      shmobj_queue_create_source (queue_of (call->object), G_IO_IN, call->cancellable, &error);
-  if (waiting->source == NULL)
-    {
-      get_ended (call);
-      bus_call_return_error (call, error);
-      return;
-    }
-  g_source_set_callback (waiting->source, on_ready, call, NULL);
-  g_source_set_ready_time (waiting->source, waiting->deadline_us);
-  g_source_set_static_name (waiting->source, "shmobj bus get");
-  g_source_attach (waiting->source, g_main_context_get_thread_default ());
-}
-
-static void
-start_get (BusCall *call)
-{
-  gint64 timeout_us = bus_wait_limit (bus_argument_int64 (call->parameters, 0));
-  Waiting *waiting;
-
-  waiting = g_new0 (Waiting, 1);
-  waiting->deadline_us = wait_deadline (timeout_us);
-  call->data = waiting;
-  if (!try_get (call))
-    wait_for_message (call);
+  bus_tickets_free (state);
 }
 
 static GVariant *
@@ -221,7 +88,11 @@ get_capacity (BusObject *object, GError **error)
 
 static const BusMethod methods[] = {
   { "Put", NULL, start_put },
-  { "Get", NULL, start_get },
+  { "Get", NULL, bus_queue_start_get },
+  { "Receive", NULL, bus_queue_start_receive },
+  { "Confirm", NULL, bus_queue_start_confirm },
+  { "Return", NULL, bus_queue_start_return },
+  { "Keep", NULL, bus_queue_start_keep },
   { "Attach", NULL, bus_attach_start },
   { NULL, NULL, NULL },
 };
@@ -239,4 +110,6 @@ const BusInterface bus_queue_interface = {
   .methods = methods,
   .properties = properties,
   .open = open_queue,
+  .new_state = new_state,
+  .free_state = free_state,
 };

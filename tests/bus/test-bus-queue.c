@@ -250,10 +250,63 @@ test_not_representable (void)
   must_put (queue, "()");
   must_put (queue, "'plain'");
   bus_refuse (bus, path, IFACE ("Queue.Get"), "(int64 0,)", ERR ("NotRepresentable"));
-  bus_expect (bus, path, IFACE ("Queue.Get"), "(int64 0,)", "(<'plain'>,)");
-  bus_refuse (bus, path, IFACE ("Queue.Get"), "(int64 0,)", ERR ("NotRepresentable"));
+  bus_refuse (bus, path, IFACE ("Queue.Receive"), "(int64 -1,)", ERR ("NotRepresentable"));
   back = shmobj_queue_get (queue, 0, NULL, NULL);
   g_assert_true (g_variant_equal (back, empty));
+  bus_expect (bus, path, IFACE ("Queue.Get"), "(int64 0,)", "(<'plain'>,)");
+}
+
+/* Receive, Confirm, Return, Keep: tickets count from 1 for each queue. */
+static void
+test_receive (void)
+{
+  g_autofree char *path = bus_open (bus, "queue", "tickets", "{}");
+  g_autoptr (ShmobjQueue) queue = must_open_queue ("tickets");
+  g_autoptr (GDBusConnection) other = bus_connect ();
+
+  must_put (queue, "'a'");
+  must_put (queue, "'b'");
+  bus_expect (bus, path, IFACE ("Queue.Receive"), "(int64 0,)", "(uint64 1, <'a'>, uint32 0)");
+  bus_refuse (other, path, IFACE ("Queue.Confirm"), "([uint64 1],)", ERR ("NotFound"));
+  bus_refuse (bus, path, IFACE ("Queue.Confirm"), "([uint64 1, 77],)", ERR ("NotFound"));
+  bus_expect (bus, path, IFACE ("Queue.Return"), "([uint64 1],)", "()");
+  bus_refuse (bus, path, IFACE ("Queue.Confirm"), "([uint64 1],)", ERR ("NotFound"));
+
+  bus_expect (bus, path, IFACE ("Queue.Receive"), "(int64 0,)", "(uint64 2, <'a'>, uint32 1)");
+  bus_expect (bus, path, IFACE ("Queue.Receive"), "(int64 -1,)", "(uint64 3, <'b'>, uint32 0)");
+  bus_refuse (bus, path, IFACE ("Queue.Receive"), "(int64 0,)", ERR ("Empty"));
+  bus_expect (bus, path, IFACE ("Queue.Keep"), "([uint64 3, 2],)", "()");
+  bus_expect (bus, path, IFACE ("Queue.Confirm"), "([uint64 2, 3, 2],)", "()");
+  bus_expect (bus, path, IFACE ("Queue.Confirm"), "(@at [],)", "()");
+
+  /* another client leaves with one in its hands */
+  must_put (queue, "'c'");
+  bus_expect (other, path, IFACE ("Queue.Receive"), "(int64 0,)", "(uint64 4, <'c'>, uint32 0)");
+  bus_expect (other, path, IFACE ("Queue.Keep"), "([uint64 4],)", "()");
+  g_assert_true (g_dbus_connection_close_sync (other, NULL, NULL));
+  bus_expect (bus, path, IFACE ("Queue.Receive"), "(int64 -1,)", "(uint64 5, <'c'>, uint32 1)");
+}
+
+/* The service is killed with messages in its clients' hands. */
+static void
+test_receive_and_killed_service (void)
+{
+  g_autofree char *path = bus_open (bus, "queue", "killed tickets", "{}");
+  g_autoptr (ShmobjQueue) queue = must_open_queue ("killed tickets");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ShmobjMessage) message = NULL;
+  g_autoptr (GVariant) reply = NULL, value = NULL;
+
+  must_put (queue, "'a'");
+  reply = bus_call (bus, path, IFACE ("Queue.Receive"), "(int64 0,)");
+  kill (bus_service_pid (bus), SIGKILL);
+  message = shmobj_queue_receive (queue, -1, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (shmobj_message_get_redelivered (message), ==, 1);
+  value = shmobj_message_get_value (message, &error);
+  g_assert_cmpstr (g_variant_get_string (value, NULL), ==, "a");
+  g_assert_true (shmobj_message_done (message, &error));
+  bus_refuse (bus, path, IFACE ("Queue.Confirm"), "([uint64 1],)", ERR ("NotFound"));
 }
 
 static GVariant *
@@ -375,7 +428,10 @@ main (int argc, char **argv)
   g_test_add_func ("/bus-queue/killed-client-takes-no-message", test_killed_client);
   g_test_add_func ("/bus-queue/leaving-client-takes-no-message", test_leaving_clients);
   g_test_add_func ("/bus-queue/pickle-stays", test_pickle);
-  g_test_add_func ("/bus-queue/not-representable-goes-to-the-end", test_not_representable);
+  g_test_add_func ("/bus-queue/not-representable-stays", test_not_representable);
+  g_test_add_func ("/bus-queue/receive-and-confirm", test_receive);
+  g_test_add_func ("/bus-queue/killed-service-returns-what-it-had",
+                   test_receive_and_killed_service);
   g_test_add_func ("/bus-queue/attach", test_attach);
   g_test_add_func ("/bus-queue/shared-memory", test_memory);
   g_test_add_func ("/bus-queue/sandboxed-gets-no-descriptors", test_sandbox);
