@@ -285,8 +285,8 @@ list_length (PyObject *wrapper, PyObject *ignored)
 
 typedef gint64 (*FindFunc) (ShmobjList *list, const ShmobjFrame *value, GError **error);
 
-/* What @function says of @value; -1 with @error, or -2 with an exception. A value that no frame can
- * say is in no list: then what @missing says. */
+/* What @function says of @value; -1 with @error, or -2 with an exception. Looked for are pickles
+ * too, whoever reads here: a value that only Python knows is then simply not there. */
 static gint64
 find (PyObject *wrapper, PyObject *value, FindFunc function, GError **error)
 {
@@ -296,7 +296,7 @@ find (PyObject *wrapper, PyObject *value, FindFunc function, GError **error)
 
   if (!target_init (&self, wrapper))
     return -2;
-  if (codec_encode (value, self.allow_pickle, &encoded))
+  if (codec_encode (value, TRUE, &encoded))
     found = function (self.list, &encoded.frame, error);
   encoded_clear (&encoded);
   return found;
@@ -360,7 +360,7 @@ list_remove (PyObject *wrapper, PyObject *value)
   if (!target_init (&self, wrapper))
     return NULL;
 
-  if (codec_encode (value, self.allow_pickle, &encoded))
+  if (codec_encode (value, TRUE, &encoded))
     {
       Py_BEGIN_ALLOW_THREADS;
       done = shmobj_list_remove_value_frame (self.list, &encoded.frame, &error);

@@ -163,6 +163,19 @@ class List(unittest.TestCase):
     def test_what_only_python_knows(self):
         shared = self.list({1, 2}, 3)
         self.assertEqual(shared[0], {1, 2})
+        self.assertTrue({1, 2} in shared and {3} not in shared)
+        shared.allow_pickle = False
+        self.assertEqual((shared.count({3}), {3} in shared), (0, False))
+        with self.assertRaises(ValueError):
+            shared.index({3})
+        with self.assertRaises(ValueError):
+            shared.remove({3})
+        for index in (0, -2):
+            with self.assertRaises(Shmobj.Incompatible):
+                shared[index]
+            with self.assertRaises(Shmobj.Incompatible):
+                shared.pop(index)
+        shared.allow_pickle = True
         shared.append(frozenset("a"))
         self.assertEqual(shared.pop(), frozenset("a"))
         self.assertEqual(list(shared), [{1, 2}, 3])
