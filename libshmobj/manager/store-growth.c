@@ -145,17 +145,20 @@ store_adopt (Store *store)
   return rc;
 }
 
-/* What is left to others on the file system: a store must not take the last page from a desktop. */
+/* How much may be taken from the file system. A stopped reader pins what it sees, and then a store
+ * grows by all that is written: it must not take the last page of the directory in which a whole
+ * desktop has its sockets. */
 static guint64
-allowance (int fd, guint64 size)
+allowance (Store *store, int fd)
 {
-  struct statvfs fs;
+  guint share = (store->flags & STORE_DURABLE) ? 64 : 8; /* of which one is left to others */
   guint64 available;
+  struct statvfs fs;
 
   if (fstatvfs (fd, &fs) != 0 || fs.f_blocks == 0)
     return STEP_MAX;
   available = (guint64) fs.f_bavail * fs.f_frsize;
-  return available - MIN (available, (guint64) fs.f_blocks * fs.f_frsize / 64);
+  return available - MIN (available, (guint64) fs.f_blocks * fs.f_frsize / share);
 }
 
 static int
@@ -187,7 +190,7 @@ store_grow_locked (Store *store, gsize bytes)
   least = (bytes + bytes / 8 + STEP_MIN - 1) / STEP_MIN * STEP_MIN;
   least = MAX (least, STEP_MIN);
   step = MAX (CLAMP (size, STEP_MIN, STEP_MAX), least);
-  allowed = allowance (fd, size);
+  allowed = allowance (store, fd);
 
   for (; rc == ENOSPC && step >= least; step = step == least ? 0 : MAX (step / 2, least))
     if (step <= allowed)
