@@ -106,6 +106,13 @@ fail_over (Operation *operation, GTask *task)
                            operation->channel.noun);
 }
 
+static void
+fail_closed (Operation *operation, GTask *task)
+{
+  g_task_return_new_error (task, SHMOBJ_ERROR, SHMOBJ_ERROR_CLOSED,
+                           "This %s was closed while the call waited", operation->channel.noun);
+}
+
 static RingStatus
 arm (Operation *operation, guint32 me, const ShmobjFrame *frame)
 {
@@ -128,6 +135,11 @@ try_and_arm (Operation *operation, GTask *task)
   if (me == 0)
     {
       g_task_return_error (task, error);
+      return TRUE;
+    }
+  if (g_cancellable_is_cancelled (operation->channel.closing))
+    {
+      fail_closed (operation, task);
       return TRUE;
     }
   if (operation->value != NULL)
@@ -192,6 +204,7 @@ wait_for_bell (Operation *operation, GTask *task)
   g_autoptr (GSource) source = g_unix_fd_source_new (
       operation->value != NULL ? ring->out.poll_fd : ring->in.poll_fd, G_IO_IN);
 
+  add_child (source, g_cancellable_source_new (operation->channel.closing));
   if (operation->channel.death_fd >= 0)
     add_child (source, g_unix_fd_source_new (operation->channel.death_fd, G_IO_HUP));
   if (g_task_get_cancellable (task) != NULL)

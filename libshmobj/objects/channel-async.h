@@ -10,6 +10,7 @@ typedef struct
   Ring *ring; /* (unowned): lives as long as the task's source object */
   const char *noun;
   gint64 timeout_us;
+  GCancellable *closing; /* (unowned): cancelled when the task's source object is closed */
   int death_fd; /* readable or hung up when the other side may be gone; -1: there is no such thing
                  */
   gboolean (*is_over) (gpointer self); /* (nullable): nobody is left at the other side; asked of the

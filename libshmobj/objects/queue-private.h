@@ -17,6 +17,7 @@ struct _ShmobjQueue
   Participants participants;
   Ring ring;
   int in_bell, out_bell; /* (owned) */
+  GCancellable *closing; /* (owned): ends what a main loop waits for */
 };
 
 gboolean queue_create (gpointer self, GError **error);

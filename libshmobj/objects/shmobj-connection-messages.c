@@ -325,7 +325,7 @@ shmobj_connection_send_async (ShmobjConnection *self,
       g_object_unref (task);
       return;
     }
-  channel_put_async (&(ChannelAsync){ &self->write, "pipe", timeout_us, self->socket,
+  channel_put_async (&(ChannelAsync){ &self->write, "pipe", timeout_us, self->closing, self->socket,
                                       connection_is_over, connection_done },
                      task, kept);
 }
@@ -503,7 +503,7 @@ shmobj_connection_receive_async (ShmobjConnection *self,
       g_object_unref (task);
       return;
     }
-  channel_get_async (&(ChannelAsync){ &self->read, "pipe", timeout_us, self->socket,
+  channel_get_async (&(ChannelAsync){ &self->read, "pipe", timeout_us, self->closing, self->socket,
                                       connection_is_over, connection_done },
                      task);
 }

@@ -337,6 +337,7 @@ shmobj_connection_finalize (GObject *object)
   ShmobjConnection *self = SHMOBJ_CONNECTION (object);
 
   shmobj_connection_close (self);
+  g_object_unref (self->closing);
 
   G_OBJECT_CLASS (shmobj_connection_parent_class)->finalize (object);
 }
@@ -352,6 +353,7 @@ shmobj_connection_init (ShmobjConnection *self)
 {
   self->segment = SEGMENT_INIT;
   self->socket = self->room[0] = self->room[1] = -1;
+  self->closing = g_cancellable_new ();
 }
 
 static void
@@ -418,9 +420,9 @@ shmobj_connection_is_closed (ShmobjConnection *self)
  * shmobj_connection_close:
  * @self: a connection
  *
- * Closes this process's hold of the end: every later call on it is `SHMOBJ_ERROR_CLOSED`. When no
- * process holds the end any more, the other side receives what was sent, then
- * `SHMOBJ_ERROR_PEER_GONE`. Calling it again does nothing.
+ * Closes this process's hold of the end: every later call on it is `SHMOBJ_ERROR_CLOSED`, and so is
+ * the outcome of what a main loop waits for on it. When no process holds the end any more, the
+ * other side receives what was sent, then `SHMOBJ_ERROR_PEER_GONE`. Calling it again does nothing.
  *
  * A thread that is inside a call on it goes on; the descriptors are closed when it returns.
  *
@@ -436,5 +438,6 @@ shmobj_connection_close (ShmobjConnection *self)
   if (self->read.shared != NULL)
     atomic_fetch_add (&self->read.shared->closes,
                       1); /* who sends here asks the kernel whether we were the last */
+  g_cancellable_cancel (self->closing);
   connection_leave (self);
 }

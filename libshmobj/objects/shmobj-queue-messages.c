@@ -221,8 +221,9 @@ shmobj_queue_put_async (ShmobjQueue *self,
   task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, shmobj_queue_put_async);
   if (queue_ensure (self, &error))
-    channel_put_async (&(ChannelAsync){ &self->ring, "queue", timeout_us, -1, NULL, NULL }, task,
-                       kept);
+    channel_put_async (
+        &(ChannelAsync){ &self->ring, "queue", timeout_us, self->closing, -1, NULL, NULL }, task,
+        kept);
   else
     {
       g_task_return_error (task, error);
@@ -471,7 +472,8 @@ shmobj_queue_get_async (ShmobjQueue *self,
   task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, shmobj_queue_get_async);
   if (queue_ensure (self, &error))
-    channel_get_async (&(ChannelAsync){ &self->ring, "queue", timeout_us, -1, NULL, NULL }, task);
+    channel_get_async (
+        &(ChannelAsync){ &self->ring, "queue", timeout_us, self->closing, -1, NULL, NULL }, task);
   else
     {
       g_task_return_error (task, error);

@@ -319,6 +319,7 @@ shmobj_queue_finalize (GObject *object)
   segment_close (&self->segment);
   sys_close (self->in_bell);
   sys_close (self->out_bell);
+  g_object_unref (self->closing);
   g_mutex_clear (&self->lazy.lock);
 
   G_OBJECT_CLASS (shmobj_queue_parent_class)->finalize (object);
@@ -399,6 +400,7 @@ shmobj_queue_init (ShmobjQueue *self)
   g_mutex_init (&self->lazy.lock);
   self->segment = SEGMENT_INIT;
   self->in_bell = self->out_bell = -1;
+  self->closing = g_cancellable_new ();
 }
 
 static void
@@ -725,9 +727,10 @@ shmobj_queue_is_shut_down (ShmobjQueue *self)
  * shmobj_queue_close:
  * @self: a queue
  *
- * Gives up this handle of the queue: every later call on it is `SHMOBJ_ERROR_CLOSED`. The queue
- * itself goes on for all others, with what is in it. Memory and descriptors go with the last
- * reference to the object. Calling it again does nothing.
+ * Gives up this handle of the queue: every later call on it is `SHMOBJ_ERROR_CLOSED`, and so is the
+ * outcome of what a main loop waits for on it. The queue itself goes on for all others, with what
+ * is in it. Memory and descriptors go with the last reference to the object. Calling it again does
+ * nothing.
  *
  * Since: 1.0
  */
@@ -737,4 +740,5 @@ shmobj_queue_close (ShmobjQueue *self)
   g_return_if_fail (SHMOBJ_IS_QUEUE (self));
 
   lazy_init_close (&self->lazy);
+  g_cancellable_cancel (self->closing);
 }

@@ -349,6 +349,24 @@ test_async (Fixture *f, gconstpointer data)
   waitpid (child, NULL, 0);
 
   shmobj_connection_receive_async (f->start, -1, NULL, on_received, &r);
+  shmobj_connection_close (f->start);
+  g_main_loop_run (loop);
+  g_assert_error (r.error, SHMOBJ_ERROR, SHMOBJ_ERROR_CLOSED);
+  g_clear_error (&r.error);
+
+  /* and the other side learns of it, though a call was under way */
+  g_assert_null (shmobj_connection_receive (f->end, -1, NULL, &r.error));
+  g_assert_error (r.error, SHMOBJ_ERROR, SHMOBJ_ERROR_PEER_GONE);
+  g_clear_error (&r.error);
+}
+
+static void
+test_async_end (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
+  Result r = { loop, NULL, NULL };
+
+  shmobj_connection_receive_async (f->start, -1, NULL, on_received, &r);
   g_clear_object (&f->end);
   g_main_loop_run (loop);
   g_assert_error (r.error, SHMOBJ_ERROR, SHMOBJ_ERROR_PEER_GONE);
@@ -367,8 +385,6 @@ keep_result (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   *(GAsyncResult **) user_data = g_object_ref (result);
 }
-
-/* as languages do that collect garbage now and then */
 
 static void
 test_kept_result (Fixture *f, gconstpointer data)
@@ -512,6 +528,7 @@ main (int argc, char **argv)
   ADD ("/connection/handle-is-the-same-end", NULL, test_handle);
   ADD ("/connection/cancelled-takes-nothing", NULL, test_cancel);
   ADD ("/connection/async", NULL, test_async);
+  ADD ("/connection/async-end-of-file", NULL, test_async_end);
   ADD ("/connection/closes-though-a-result-is-kept", NULL, test_kept_result);
   ADD ("/connection/descriptor", NULL, test_fd);
   ADD ("/connection/source", NULL, test_source);

@@ -156,6 +156,27 @@ test_async_many (void)
     g_assert_cmpuint (seen[i], ==, 1);
 }
 
+/* a call that is under way takes nothing any more when its queue is closed */
+static void
+test_async_closed (void)
+{
+  g_autoptr (ShmobjQueue) queue = new_queue (0, 0);
+  g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
+  g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
+  g_autoptr (GVariant) handle = shmobj_shareable_to_handle (SHMOBJ_SHAREABLE (queue), fds, NULL);
+  g_autoptr (ShmobjShareable) other =
+      shmobj_shareable_new_from_handle (SHMOBJ_TYPE_QUEUE, handle, fds, NULL);
+  Result r = { loop, NULL, NULL, FALSE };
+
+  shmobj_queue_get_async (queue, -1, NULL, on_got, &r);
+  shmobj_queue_close (queue);
+  put_int (SHMOBJ_QUEUE (other), 1);
+  g_main_loop_run (loop);
+  g_assert_error (r.error, SHMOBJ_ERROR, SHMOBJ_ERROR_CLOSED);
+  result_clear (&r);
+  g_assert_cmpuint (shmobj_queue_get_size (SHMOBJ_QUEUE (other)), ==, 1);
+}
+
 static gboolean
 is_readable (int fd)
 {
@@ -278,6 +299,7 @@ main (int argc, char **argv)
   g_test_add_func ("/queue/cancelled-takes-nothing", test_cancel);
   g_test_add_func ("/queue/async", test_async);
   g_test_add_func ("/queue/async-each-message-once", test_async_many);
+  g_test_add_func ("/queue/async-ends-when-closed", test_async_closed);
   g_test_add_func ("/queue/descriptor", test_fd);
   g_test_add_func ("/queue/descriptor-of-two-processes", test_fd_two_processes);
   g_test_add_func ("/queue/source", test_source);

@@ -43,16 +43,14 @@ function toItems(source) {
     }));
 }
 
-// What comes until the object is closed or the other end is gone. Closing cancels what waits meanwhile: a get that is
-// under way does not notice by itself.
-async function* messages(source, next) {
-    source._closing ??= new Gio.Cancellable();
+// What comes until the object is closed or the other end is gone.
+async function* messages(next) {
     for (;;) {
         let message;
         try {
-            message = await next({cancellable: source._closing});
+            message = await next();
         } catch (error) {
-            if (isError(error, Shmobj.Error, 'CLOSED', 'PEER_GONE') || isError(error, Gio.IOErrorEnum, 'CANCELLED'))
+            if (isError(error, Shmobj.Error, 'CLOSED', 'PEER_GONE'))
                 return;
             throw error;
         }
@@ -60,24 +58,17 @@ async function* messages(source, next) {
     }
 }
 
-class Closing {
-    close() {
-        this._close();
-        this._closing?.cancel();
-    }
-}
-
 class Queue {
     // Gets until the queue is closed.
     [Symbol.asyncIterator]() {
-        return messages(this, options => this.get_async(options));
+        return messages(() => this.get_async());
     }
 }
 
 class Connection {
     // Receives until the other end is gone, or this one closed.
     [Symbol.asyncIterator]() {
-        return messages(this, options => this.receive_async(options));
+        return messages(() => this.receive_async());
     }
 }
 
@@ -288,15 +279,7 @@ function addSharing(cls) {
     cls.take_inherited = name => Shmobj.Shareable.take_inherited(name, cls);
 }
 
-const MEMBERS = {
-    Queue: [Closing, Queue],
-    Connection: [Closing, Connection],
-    Pipe: [Pipe],
-    Lock: [Lock],
-    Manager: [Manager],
-    List: [List],
-    Dict: [Dict],
-};
+const MEMBERS = {Queue, Connection, Pipe, Lock, Manager, List, Dict};
 
 // An exception in here would make the import fail, so what the library has not is left alone.
 var _init = function () {
@@ -306,8 +289,8 @@ var _init = function () {
         if (cls === undefined)
             continue;
         adapt(cls, METHODS[name] ?? {});
-        for (const members of MEMBERS[name] ?? [])
-            mixIn(cls, members);
+        if (MEMBERS[name] !== undefined)
+            mixIn(cls, MEMBERS[name]);
         if ('to_handle' in cls.prototype)
             addSharing(cls);
     }
