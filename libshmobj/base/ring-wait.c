@@ -54,6 +54,8 @@
 #define BATCH_US 2000
 #define FLIGHT_LOOK_US 100000
 
+#define FINISH_LOOKS 8
+
 #define KEEP_UP_PAUSES 64 /* some 2 µs */
 #define KEEP_UP_COUNT 8
 #define KEEP_UP_YIELDS 8
@@ -295,6 +297,18 @@ sleep_in_seat (const Want *want, RingAsk *ask, const RingPatience *patience)
   return result == WAIT_INTERRUPTED && patience->interruptible ? RING_INTERRUPTED : RING_AGAIN;
 }
 
+void
+ring_let_ringer_finish (Ring *ring, gboolean writer)
+{
+  Guard *guard = writer ? &ring->shared->read.guard : &ring->shared->write.guard;
+
+  for (int i = 0; i < FINISH_LOOKS && atomic_load_explicit (guard, memory_order_relaxed) != 0; i++)
+    if (i < FINISH_LOOKS / 2)
+      wait_pause (2);
+    else
+      sched_yield ();
+}
+
 /* With a descriptor that cancels: poll it and the bell. */
 static RingStatus
 sleep_by_bell (const Want *want, RingAsk *ask, const RingPatience *patience)
@@ -321,6 +335,7 @@ sleep_by_bell (const Want *want, RingAsk *ask, const RingPatience *patience)
     case DOORBELL_INTERRUPTED:
       return patience->interruptible ? RING_INTERRUPTED : RING_AGAIN;
     default:
+      ring_let_ringer_finish (ring, want->writer);
       return RING_AGAIN;
     }
 }

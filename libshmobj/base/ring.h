@@ -270,6 +270,10 @@ guint64 ring_read (Ring *ring);    /* records ever got */
 RingStatus ring_arm_in (Ring *ring, guint32 me, guint32 bits, gint64 deadline_us);
 RingStatus ring_arm_out (Ring *ring, guint32 me, guint32 bits, gsize stored, gint64 deadline_us);
 
+/* After a bell has rung: whoever rings does so inside its guard, before it publishes, and on one
+ * CPU who was woken often runs first. Lets it finish, so that the next try finds something. */
+void ring_let_ringer_finish (Ring *ring, gboolean writer);
+
 /* For base/ring-wait.c. What a writer asks for: the room that its message needs (RING_EXACT), or
  * enough to go on for a while (RING_BATCH). */
 typedef enum

@@ -74,6 +74,7 @@ wait_for_change (Call *call, gboolean sending, gsize stored)
   RingShared *shared = ring->shared;
   guint32 con = atomic_load_explicit (&shared->con, memory_order_acquire);
   RingStatus status;
+  Waited waited;
 
   if (call->deadline_us == 0)
     return connection_is_over (self) ? WAITED_OVER : WAITED_TIMED_OUT;
@@ -85,8 +86,12 @@ wait_for_change (Call *call, gboolean sending, gsize stored)
                    : ring_arm_in (ring, call->me, DOORBELL_ARMED, call->deadline_us);
   if (status == RING_STUCK)
     return wait_left (call->deadline_us) == 0 ? WAITED_TIMED_OUT : WAITED_AGAIN;
-  return status == RING_AGAIN ? WAITED_AGAIN
-                              : sleep_for (call, sending ? ring->out.poll_fd : ring->in.poll_fd);
+  if (status == RING_AGAIN)
+    return WAITED_AGAIN;
+  waited = sleep_for (call, sending ? ring->out.poll_fd : ring->in.poll_fd);
+  if (waited == WAITED_AGAIN)
+    ring_let_ringer_finish (ring, sending);
+  return waited;
 }
 
 static gboolean
