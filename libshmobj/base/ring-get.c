@@ -216,16 +216,7 @@ get_many_under_guard (Ring *ring, guint32 me, RingGetMany *many)
   return RING_OK;
 }
 
-/* A try found nothing: who polls the bell without telling us is to hear of the next message. */
-static inline void
-arm_for_pollers (Ring *ring, guint32 me, RingStatus status, gint64 deadline_us)
-{
-  if (G_UNLIKELY (status == RING_EMPTY && (bits (&ring->shared->in_bell) &
-                                           (DOORBELL_WANTED | DOORBELL_ARMED)) == DOORBELL_WANTED))
-    ring_arm_in (ring, me, DOORBELL_ARMED, deadline_us);
-}
-
-static RingStatus
+static inline RingStatus
 try_get (Ring *ring, guint32 me, RingGet *get, gint64 deadline_us)
 {
   RingStatus status;
@@ -238,15 +229,32 @@ try_get (Ring *ring, guint32 me, RingGet *get, gint64 deadline_us)
   return status;
 }
 
+/* A try found nothing: who polls the bell without telling us is to hear of the next message. */
+static void
+arm_for_pollers (Ring *ring, guint32 me, RingStatus status, gint64 deadline_us)
+{
+  if (status == RING_EMPTY &&
+      (bits (&ring->shared->in_bell) & (DOORBELL_WANTED | DOORBELL_ARMED)) == DOORBELL_WANTED)
+    ring_arm_in (ring, me, DOORBELL_ARMED, deadline_us);
+}
+
+static G_NO_INLINE RingStatus
+after_none (Ring *ring, guint32 me, RingGet *get, gint64 deadline_us)
+{
+  RingStatus status = RING_EMPTY;
+
+  if (flight_is_used (ring) && flight_recover (ring, me))
+    status = try_get (ring, me, get, deadline_us);
+  arm_for_pollers (ring, me, status, deadline_us);
+  return status;
+}
+
 RingStatus
 ring_try_get (Ring *ring, guint32 me, RingGet *get, gint64 deadline_us)
 {
   RingStatus status = try_get (ring, me, get, deadline_us);
 
-  if (G_UNLIKELY (status == RING_EMPTY && flight_is_used (ring)) && flight_recover (ring, me))
-    status = try_get (ring, me, get, deadline_us);
-  arm_for_pollers (ring, me, status, deadline_us);
-  return status;
+  return G_LIKELY (status != RING_EMPTY) ? status : after_none (ring, me, get, deadline_us);
 }
 
 RingStatus

@@ -531,3 +531,37 @@ ring_put_patiently (Ring *ring,
     }
   return status;
 }
+
+/* ---- by a span of time ---- */
+
+RingStatus
+ring_put_after (Ring *ring,
+                guint32 me,
+                const ShmobjFrame *frame,
+                gint64 timeout_us,
+                gboolean interruptible,
+                RingStatus status)
+{
+  RingPatience patience = { 0, -1, interruptible };
+
+  if (timeout_us == 0 || (status != RING_FULL && status != RING_SHALLOW && status != RING_STUCK))
+    return status;
+  patience.deadline_us = wait_deadline (timeout_us);
+  return ring_put_patiently (ring, me, frame, &patience, status);
+}
+
+RingStatus
+ring_get_after (Ring *ring,
+                guint32 me,
+                RingGet *get,
+                gint64 timeout_us,
+                gboolean interruptible,
+                RingStatus status)
+{
+  RingPatience patience = { 0, -1, interruptible };
+
+  if (timeout_us == 0 || (status != RING_EMPTY && status != RING_STUCK))
+    return status;
+  patience.deadline_us = wait_deadline (timeout_us);
+  return ring_get_patiently (ring, me, get, &patience, status);
+}

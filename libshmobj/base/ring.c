@@ -273,6 +273,14 @@ put_under_guard (Ring *ring, const ShmobjFrame *frames, guint n, guint *put, gbo
   return RING_OK;
 }
 
+/* No room: who polls the bell for some without telling us is to hear of it. */
+static G_NO_INLINE void
+arm_for_pollers (Ring *ring, guint32 me, const ShmobjFrame *frame, gint64 deadline_us)
+{
+  if ((bits (&ring->shared->out_bell) & (DOORBELL_WANTED | DOORBELL_ARMED)) == DOORBELL_WANTED)
+    ring_arm_out (ring, me, DOORBELL_ARMED, frame_stored_size (frame), deadline_us);
+}
+
 static inline RingStatus
 try_put (Ring *ring,
          guint32 me,
@@ -290,9 +298,8 @@ try_put (Ring *ring,
   status = put_under_guard (ring, frames, n, put, may_grow);
   guard_release (&ring->shared->write.guard);
 
-  if (G_UNLIKELY (status == RING_FULL && (bits (&ring->shared->out_bell) &
-                                          (DOORBELL_WANTED | DOORBELL_ARMED)) == DOORBELL_WANTED))
-    ring_arm_out (ring, me, DOORBELL_ARMED, frame_stored_size (&frames[0]), deadline_us);
+  if (G_UNLIKELY (status == RING_FULL))
+    arm_for_pollers (ring, me, &frames[0], deadline_us);
   return status;
 }
 

@@ -228,6 +228,20 @@ ring_first_deadline (gint64 timeout_us)
   return timeout_us < 0 ? -1 : 0;
 }
 
+/* After a first try by that deadline that was not RING_OK. */
+RingStatus ring_put_after (Ring *ring,
+                           guint32 me,
+                           const ShmobjFrame *frame,
+                           gint64 timeout_us,
+                           gboolean interruptible,
+                           RingStatus status);
+RingStatus ring_get_after (Ring *ring,
+                           guint32 me,
+                           RingGet *get,
+                           gint64 timeout_us,
+                           gboolean interruptible,
+                           RingStatus status);
+
 static inline RingStatus
 ring_put_within (
     Ring *ring, guint32 me, const ShmobjFrame *frame, gint64 timeout_us, gboolean interruptible)
@@ -235,23 +249,9 @@ ring_put_within (
   RingStatus status =
       ring_try_put (ring, me, frame, timeout_us == 0, ring_first_deadline (timeout_us));
 
-  if (G_LIKELY (status == RING_OK) || timeout_us == 0 ||
-      (status != RING_FULL && status != RING_SHALLOW && status != RING_STUCK))
-    return status;
-  return ring_put_patiently (
-      ring, me, frame, &(RingPatience){ wait_deadline (timeout_us), -1, interruptible }, status);
-}
-
-static inline RingStatus
-ring_get_within (Ring *ring, guint32 me, RingGet *get, gint64 timeout_us, gboolean interruptible)
-{
-  RingStatus status = ring_try_get (ring, me, get, ring_first_deadline (timeout_us));
-
-  if (G_LIKELY (status == RING_OK) || timeout_us == 0 ||
-      (status != RING_EMPTY && status != RING_STUCK))
-    return status;
-  return ring_get_patiently (
-      ring, me, get, &(RingPatience){ wait_deadline (timeout_us), -1, interruptible }, status);
+  return G_LIKELY (status == RING_OK)
+             ? status
+             : ring_put_after (ring, me, frame, timeout_us, interruptible, status);
 }
 
 /* Hints, true at some moment during the call. The first two: would trying now give something else

@@ -14,6 +14,35 @@
 
 /* ---- putting ---- */
 
+/* What is not usual is kept apart, so that the usual way needs few registers. */
+static G_NO_INLINE gboolean
+put_after (ShmobjQueue *self,
+           guint32 me,
+           const ShmobjFrame *frame,
+           gint64 timeout_us,
+           RingStatus status,
+           GError **error)
+{
+  status = ring_put_after (&self->ring, me, frame, timeout_us, FALSE, status);
+  if (status == RING_OK)
+    return TRUE;
+  channel_set_error (&self->ring, "queue", status, frame, error);
+  return FALSE;
+}
+
+static G_NO_INLINE gboolean
+put_otherwise (ShmobjQueue *self,
+               const ShmobjFrame *frame,
+               gint64 timeout_us,
+               GCancellable *cancellable,
+               gboolean *interrupted,
+               GError **error)
+{
+  ChannelCall call = { "queue", timeout_us, cancellable, interrupted };
+
+  return channel_put (&self->ring, frame, &call, error);
+}
+
 static inline gboolean
 put_frame (ShmobjQueue *self,
            const ShmobjFrame *frame,
@@ -27,15 +56,11 @@ put_frame (ShmobjQueue *self,
 
   if (!queue_ensure (self, error) || (me = participants_me (&self->participants, error)) == 0)
     return FALSE;
-  if (cancellable != NULL || interrupted != NULL)
-    return channel_put (&self->ring, frame,
-                        &(ChannelCall){ "queue", timeout_us, cancellable, interrupted }, error);
+  if (G_UNLIKELY (cancellable != NULL || interrupted != NULL))
+    return put_otherwise (self, frame, timeout_us, cancellable, interrupted, error);
 
-  status = ring_put_within (&self->ring, me, frame, timeout_us, FALSE);
-  if (G_LIKELY (status == RING_OK))
-    return TRUE;
-  channel_set_error (&self->ring, "queue", status, frame, error);
-  return FALSE;
+  status = ring_try_put (&self->ring, me, frame, timeout_us == 0, ring_first_deadline (timeout_us));
+  return G_LIKELY (status == RING_OK) || put_after (self, me, frame, timeout_us, status, error);
 }
 
 gboolean
@@ -399,6 +424,29 @@ shmobj_queue_get_many (ShmobjQueue *self,
   return good > 0 ? g_steal_pointer (&values) : NULL;
 }
 
+static G_NO_INLINE gssize
+get_into_after (ShmobjQueue *self,
+                guint32 me,
+                RingGet *get,
+                gint64 timeout_us,
+                RingStatus status,
+                GError **error)
+{
+  status = ring_get_after (&self->ring, me, get, timeout_us, FALSE, status);
+  if (status == RING_OK)
+    return get->header.size;
+
+  if (status == RING_TOO_SMALL)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_MESSAGE_TOO_LARGE,
+                 "The next message has %u bytes and the buffer %" G_GSIZE_FORMAT
+                 "; it stays in the queue",
+                 get->header.size, get->size);
+  else
+    channel_set_error (&self->ring, "queue", status,
+                       &(ShmobjFrame){ .kind = get->header.kind, .size = get->header.size }, error);
+  return -1;
+}
+
 /**
  * shmobj_queue_get_into: (skip)
  * @self: a queue
@@ -427,19 +475,10 @@ shmobj_queue_get_into (
 
   if (!queue_ensure (self, error) || (me = participants_me (&self->participants, error)) == 0)
     return -1;
-  status = ring_get_within (&self->ring, me, &get, timeout_us, FALSE);
+  status = ring_try_get (&self->ring, me, &get, ring_first_deadline (timeout_us));
   if (G_LIKELY (status == RING_OK))
     return get.header.size;
-
-  if (status == RING_TOO_SMALL)
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_MESSAGE_TOO_LARGE,
-                 "The next message has %u bytes and the buffer %" G_GSIZE_FORMAT
-                 "; it stays in the queue",
-                 get.header.size, size);
-  else
-    channel_set_error (&self->ring, "queue", status,
-                       &(ShmobjFrame){ .kind = get.header.kind, .size = get.header.size }, error);
-  return -1;
+  return get_into_after (self, me, &get, timeout_us, status, error);
 }
 
 /**
