@@ -288,12 +288,13 @@ var _init = function () {
         const cls = this[name];
         if (cls === undefined)
             continue;
-        adapt(cls, METHODS[name] ?? {});
+        adapt(cls.prototype, METHODS[name] ?? {});
         if (MEMBERS[name] !== undefined)
             mixIn(cls, MEMBERS[name]);
         if ('to_handle' in cls.prototype)
             addSharing(cls);
     }
+    adapt(this.Connection, {wait: {args: [itself], waits: true}});
     withDefaults(this.Queue, 'new', 0, 0);
     withDefaults(this.Pipe, 'new', true, 0);
     withDefaults(this.Manager, 'new', null, null);

@@ -52,6 +52,19 @@ test('pipe/closing-ends-the-own-loop', async () => {
     throws(() => end.receive(), Shmobj.Error, Shmobj.Error.CLOSED);
 });
 
+test('pipe/wait-for-several', () => {
+    const [[a, one], [b, two], [, three]] = [1, 2, 3].map(() => Shmobj.Pipe.new(false));
+    const {wait} = Shmobj.Connection;
+    const ends = [a, b, one, two, three].filter(end => end.is_readable());
+    const [first, second] = [a, b, one, two].filter(end => end.is_writable());
+    throws(() => wait(ends, {timeout: 1}), Gio.IOErrorEnum, Gio.IOErrorEnum.TIMED_OUT);
+    second.send('x');
+    equal(wait(ends).map(end => end.receive()), ['x']);
+    first.send('y');
+    second.send('z');
+    equal(wait(ends, {timeout: 0}).map(end => end.receive()), ['y', 'z']);
+});
+
 test('lock/run-releases-whatever-happens', async () => {
     const lock = new Shmobj.Lock();
     equal(lock.run(() => [lock.is_locked(), 5]), [true, 5]);

@@ -74,16 +74,17 @@ function promised(start, finish, {args = [], result = same}) {
     };
 }
 
-// Replaces methods of a class by adapted ones. What introspection made stays under its name with “_” in front.
-function adapt({prototype}, methods) {
-    for (const [name, how] of Object.entries(methods).filter(([name]) => name in prototype)) {
-        const raw = prototype[name];
-        const start = prototype[`${name}_async`];
-        prototype[`_${name}`] = raw;
-        prototype[name] = adapted(raw, how);
+// Replaces methods of a class (a prototype) or its functions (a constructor) by adapted ones. What introspection made
+// stays under its name with “_” in front.
+function adapt(target, methods) {
+    for (const [name, how] of Object.entries(methods).filter(([name]) => name in target)) {
+        const raw = target[name];
+        const start = target[`${name}_async`];
+        target[`_${name}`] = raw;
+        target[name] = adapted(raw, how);
         if (start !== undefined) {
-            prototype[`_${name}_async`] = start;
-            prototype[`${name}_async`] = promised(start, prototype[`${name}_finish`], how);
+            target[`_${name}_async`] = start;
+            target[`${name}_async`] = promised(start, target[`${name}_finish`], how);
         }
     }
 }
