@@ -93,6 +93,18 @@ test('integers-are-exact', () => {
     equal(fromVariant(toVariant(-0)), -0);
 });
 
+test('integers-in-arrays-are-exact', () => {
+    const numbers = [];
+    for (let bits = 0; bits < 53; bits++)
+        numbers.push(2 ** bits, -(2 ** bits), 2 ** bits - 1, 1 - 2 ** bits || 0, 3 * 2 ** (bits - 2) | 0);
+    numbers.push(Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER);
+    const variant = toVariant(numbers);
+    equal(variant.print(false), `[${numbers.join(', ')}]`);
+    equal(fromVariant(variant), numbers);
+    const large = GLib.Variant.parse(null, '[int64 1, 9007199254740992, -9223372036854775808]', null, null);
+    equal(fromVariant(large), [1, 9007199254740992n, -9223372036854775808n]);
+});
+
 test('undefined-is-nothing-and-holes-are-undefined', () => {
     equal(fromVariant(toVariant(undefined)), null);
     // eslint-disable-next-line no-sparse-arrays

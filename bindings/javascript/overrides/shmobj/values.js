@@ -3,7 +3,8 @@
 // JavaScript's values as GVariants, and back. The page Values of the documentation is the specification.
 //
 // A call into GLib costs more than anything that is done here, so lists of one basic type cross in one call each and
-// not one per item.
+// not one per item. And a name of this script costs more than a local one (it is looked up in an object), so loops over
+// numbers have only locals inside.
 
 const {GLib} = imports.gi;
 
@@ -84,7 +85,26 @@ function commonType(items) {
     return first !== null && items.every(item => basicType(item) === first) ? first : null;
 }
 
+function areIntegers(items) {
+    const {isSafeInteger} = Number;
+    const {is} = Object;
+    return items.length > 0 && items.every(item => typeof item === 'number' && isSafeInteger(item) && !is(item, -0));
+}
+
+// As int64, lower half first as on all machines that the library runs on.
+function integersToBytes(items) {
+    const {floor} = Math;
+    const halves = new Int32Array(2 * items.length);
+    for (let i = 0; i < items.length; i++) {
+        halves[2 * i] = items[i] | 0;
+        halves[2 * i + 1] = floor(items[i] / 2 ** 32);
+    }
+    return new Uint8Array(halves.buffer);
+}
+
 function arrayToVariant(items, depth) {
+    if (areIntegers(items))
+        return GLib.Variant.new_from_bytes(type('ax'), integersToBytes(items), true);
     const common = items.length > 0 ? commonType(items) : null;
     if (common === null)
         return GLib.Variant.new_array(VARIANT, items.map(item => GLib.Variant.new_variant(convert(item, depth - 2))));
@@ -152,6 +172,20 @@ function integer(bigint) {
     return bigint > SAFE || bigint < -SAFE ? bigint : Number(bigint);
 }
 
+// Numbers from int64s, or null if some are too large for that.
+function integersFromBytes(buffer) {
+    const {isSafeInteger} = Number;
+    const low = new Uint32Array(buffer);
+    const high = new Int32Array(buffer);
+    const items = new Array(low.length / 2);
+    for (let i = 0; i < items.length; i++) {
+        items[i] = high[2 * i + 1] * 2 ** 32 + low[2 * i];
+        if (!isSafeInteger(items[i]))
+            return null;
+    }
+    return items;
+}
+
 function dataOf(variant) {
     // a copy: newer and older gjs differ in whether toArray() makes one
     return variant.get_data_as_bytes().toArray().slice();
@@ -170,8 +204,12 @@ function arrayFromVariant(variant, element) {
     if (Typed === undefined)
         return children(variant).map(fromVariant);
     const {buffer} = dataOf(variant);
-    // another length is of no array that GVariant knows, and read as an empty one
-    const items = buffer.byteLength % Typed.BYTES_PER_ELEMENT === 0 ? Array.from(new Typed(buffer)) : [];
+    if (buffer.byteLength % Typed.BYTES_PER_ELEMENT !== 0)
+        return []; // as GVariant reads what is no array
+    const numbers = element === 'x' ? integersFromBytes(buffer) : null;
+    if (numbers !== null)
+        return numbers;
+    const items = Array.from(new Typed(buffer));
     return element === 'x' || element === 't' ? items.map(integer) : items;
 }
 
