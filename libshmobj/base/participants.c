@@ -72,11 +72,13 @@ participants_clear (Participants *self)
   fork_generation (); /* in a raw clone the hook has not run yet, and the description is the
                          parent's */
   token = atomic_exchange (&self->token, 0);
-  fork_hook_remove (&self->hook);
   if (token != 0)
     atomic_store_explicit (&slot_of (self, TOKEN_SLOT (token))->pid, 0, memory_order_relaxed);
+  fork_hold ();
   sys_close (self->fd);
   self->fd = -1;
+  fork_release ();
+  fork_hook_remove (&self->hook);
 }
 
 static gboolean

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 typedef struct
@@ -298,6 +299,79 @@ test_any_token (Fixture *fixture, gconstpointer data)
     }
 }
 
+/* The generation goes round, and never gives a token of slot 0 that is 0. */
+static void
+test_generation_wraps (Fixture *fixture, gconstpointer data)
+{
+  Slot *slot = segment_at (&fixture->segment, SLOTS_OFFSET, sizeof *slot);
+  guint32 last = TOKEN_MASK & ~(guint32) (SLOT_COUNT - 1);
+
+  slot->token = last;
+  g_assert_cmpuint (me (fixture), ==, SLOT_COUNT);
+  g_assert_true (participants_is_dead (&fixture->participants, last));
+}
+
+/* Takes slots and leaves them until told to stop; what it had last is in token[0]. */
+typedef struct
+{
+  Segment *segment;
+  _Atomic (gboolean) over;
+  _Atomic (guint32) token;
+} Comer;
+
+static gpointer
+come_and_go (gpointer data)
+{
+  Comer *comer = data;
+
+  while (!comer->over)
+    {
+      Participants participants;
+
+      participants_init (&participants, comer->segment);
+      comer->token = participants_me (&participants, NULL);
+      participants_clear (&participants);
+    }
+  return NULL;
+}
+
+/* A child that is forked while another thread takes a slot neither keeps that slot nor hangs. */
+static void
+test_fork_while_joining (Fixture *fixture, gconstpointer data)
+{
+  me (fixture);
+  for (guint i = 0; i < rounds (200); i++)
+    {
+      Comer comer = { .segment = &fixture->segment };
+      GThread *thread = g_thread_new ("comer", come_and_go, &comer);
+      _Atomic (guint32) *joined = shared_memory (4096);
+      pid_t pid;
+
+      g_usleep (g_test_rand_int_range (0, 200));
+      IN_CHILD (pid)
+      {
+        prctl (PR_SET_PDEATHSIG, SIGKILL);
+        *joined = participants_me (&fixture->participants, NULL) != 0;
+        for (;;)
+          pause ();
+      }
+      comer.over = TRUE;
+      g_thread_join (thread);
+      await (joined, 1);
+      for (guint32 number = 0; number < 8; number++)
+        {
+          Slot *slot =
+              segment_at (&fixture->segment, SLOTS_OFFSET + number * sizeof *slot, sizeof *slot);
+
+          if (slot->pid == 0 && slot->token != 0)
+            g_assert_true (participants_is_dead (&fixture->participants, slot->token));
+        }
+      kill (pid, SIGKILL);
+      waitpid (pid, NULL, 0);
+      munmap ((void *) joined, 4096);
+    }
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -315,6 +389,8 @@ main (int argc, char *argv[])
   ADD ("full-table-is-an-error-that-names-the-limit", test_full);
   ADD ("described-for-people", test_describe);
   ADD ("token-of-nobody-is-dead", test_any_token);
+  ADD ("generation-goes-round", test_generation_wraps);
+  ADD ("child-forked-while-joining-keeps-no-slot", test_fork_while_joining);
 
   return g_test_run ();
 }
