@@ -313,17 +313,29 @@ on_dispatch (GDBusConnection *connection,
   return &table;
 }
 
+static void
+leave_bus (gpointer data)
+{
+  BusService *service = data;
+
+  service->on_bus = FALSE;
+  bus_service_unref (service);
+}
+
+/* GLib that refuses has given its data back already (2.84), or has not (2.74). */
 static guint
 register_subtree (BusService *service, GError **error)
 {
   static const GDBusSubtreeVTable table = { on_enumerate, on_introspect, on_dispatch, { 0 } };
 
-  guint registration = g_dbus_connection_register_subtree (
-      service->connection, BUS_PATH, &table, G_DBUS_SUBTREE_FLAGS_DISPATCH_TO_UNENUMERATED_NODES,
-      bus_service_ref (service), (GDestroyNotify) bus_service_unref, error);
+  guint registration;
 
-  if (registration == 0)
-    bus_service_unref (service);
+  service->on_bus = TRUE;
+  registration = g_dbus_connection_register_subtree (
+      service->connection, BUS_PATH, &table, G_DBUS_SUBTREE_FLAGS_DISPATCH_TO_UNENUMERATED_NODES,
+      bus_service_ref (service), leave_bus, error);
+  if (registration == 0 && service->on_bus)
+    leave_bus (service);
   return registration;
 }
 

@@ -15,6 +15,7 @@ struct _BusService
   GHashTable *objects;         /* path -> BusObject (owned), those that were used */
   GHashTable *calls;           /* BusCall (unowned) that are not answered yet */
   guint registration;          /* 0: not exported any more */
+  gboolean on_bus;             /* the connection holds a reference */
   guint32 generation; /* of the process that exported it: a forked child has no say on the bus */
   gint64 last_call_us;
 };
