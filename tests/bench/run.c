@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Processes for the benchmark. Workers say that they are ready, spin until all are, and note when
- * they end: starting them is no part of what is measured. A worker dies with its parent, so an
- * interrupted run leaves nothing behind. */
+ * they end: starting them is no part of what is measured. Where there are CPUs enough, each has one
+ * of its own: which of them share one is else a matter of luck, and decides more than anything that
+ * is measured. A worker dies with its parent, so an interrupted run leaves nothing behind. */
 
 #include "run.h"
 
@@ -82,13 +83,30 @@ wait_for (_Atomic (int) *word, int value)
     sched_yield ();
 }
 
+/* Number @i of @all goes to the CPU of that number among those that we may use. */
 static void
-work_in_child (Start *start, RunWork work, void *data, long n)
+take_own_cpu (int i, int all)
+{
+  cpu_set_t allowed, own;
+
+  if (sched_getaffinity (0, sizeof allowed, &allowed) != 0 || CPU_COUNT (&allowed) < all)
+    return;
+  CPU_ZERO (&own);
+  for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+    if (CPU_ISSET (cpu, &allowed) && i-- == 0)
+      CPU_SET (cpu, &own);
+  if (sched_setaffinity (0, sizeof own, &own) != 0)
+    run_fail ("sched_setaffinity");
+}
+
+static void
+work_in_child (Start *start, int i, int all, RunWork work, void *data, long n)
 {
   long now, seen;
 
   if (run_fork () != 0)
     return;
+  take_own_cpu (i, all);
   atomic_fetch_add (&start->ready, 1);
   wait_for (&start->go, 1);
   work (data, n);
@@ -107,9 +125,9 @@ one_round (RunWork write, int writers, RunWork read, int readers, void *data, lo
   double took;
 
   for (int i = 0; i < readers; i++)
-    work_in_child (start, read, data, total / readers);
+    work_in_child (start, i, writers + readers, read, data, total / readers);
   for (int i = 0; i < writers; i++)
-    work_in_child (start, write, data, total / writers);
+    work_in_child (start, readers + i, writers + readers, write, data, total / writers);
   wait_for (&start->ready, writers + readers);
   started_ns = clock_ns (CLOCK_MONOTONIC);
   atomic_store (&start->go, 1);
@@ -132,17 +150,22 @@ double
 run_pair (RunWork here, RunWork there, void *data, long n)
 {
   Start *start = run_shared (sizeof *start);
-  long started_ns;
+  cpu_set_t allowed;
+  long took_ns;
 
-  work_in_child (start, there, data, n);
+  work_in_child (start, 1, 2, there, data, n);
+  if (sched_getaffinity (0, sizeof allowed, &allowed) != 0)
+    run_fail ("sched_getaffinity");
+  take_own_cpu (0, 2);
   wait_for (&start->ready, 1);
   atomic_store (&start->go, 1);
-  started_ns = clock_ns (CLOCK_MONOTONIC);
+  took_ns = clock_ns (CLOCK_MONOTONIC);
   here (data, n);
-  started_ns = clock_ns (CLOCK_MONOTONIC) - started_ns;
+  took_ns = clock_ns (CLOCK_MONOTONIC) - took_ns;
   run_wait (1);
+  sched_setaffinity (0, sizeof allowed, &allowed);
   munmap (start, sizeof *start);
-  return (double) started_ns / n;
+  return (double) took_ns / n;
 }
 
 static double
