@@ -232,6 +232,93 @@ case_pair_variant (Bench *b, int argc, char **argv)
   return run_solo (pair_of_values, b, run_number (argc, argv, 2, 100000));
 }
 
+/* What GLib alone takes to make such a value, serialise it, and make another from the bytes. */
+static void
+values_alone (void *data, long n)
+{
+  for (; n > 0; n--)
+    {
+      g_autoptr (GVariant) value = g_variant_ref_sink (g_variant_new ("(isd)", 1, "two", 3.0));
+      gsize size = g_variant_get_size (value);
+      gpointer copy = g_memdup2 (g_variant_get_data (value), size);
+      g_autoptr (GVariant) other = g_variant_ref_sink (
+          g_variant_new_from_data (G_VARIANT_TYPE ("(isd)"), copy, size, FALSE, g_free, copy));
+
+      must (other != NULL, NULL);
+    }
+}
+
+static double
+case_variant (Bench *b, int argc, char **argv)
+{
+  return run_solo (values_alone, b, run_number (argc, argv, 2, 100000));
+}
+
+#define MANY 64
+
+static void
+new_values (GVariant **values)
+{
+  for (guint i = 0; i < MANY; i++)
+    values[i] = g_variant_new ("(isd)", i, "two", 3.0);
+}
+
+static void
+values_one_by_one (void *data, long n)
+{
+  Bench *b = data;
+  GError *error = NULL;
+  GVariant *values[MANY];
+
+  for (; n > 0; n -= MANY)
+    {
+      new_values (values);
+      for (guint i = 0; i < MANY; i++)
+        must (shmobj_queue_put (b->there, values[i], -1, NULL, &error), error);
+      for (guint i = 0; i < MANY; i++)
+        {
+          GVariant *value = shmobj_queue_get (b->there, -1, NULL, &error);
+
+          must (value != NULL, error);
+          g_variant_unref (value);
+        }
+    }
+}
+
+static void
+values_together (void *data, long n)
+{
+  Bench *b = data;
+  GError *error = NULL;
+  GVariant *values[MANY], **got;
+  gsize n_got;
+
+  for (; n > 0; n -= MANY)
+    {
+      new_values (values);
+      must (shmobj_queue_put_many (b->there, values, MANY, -1, NULL, &error) == MANY, error);
+      got = shmobj_queue_get_many (b->there, MANY, -1, NULL, &n_got, &error);
+      must (got != NULL && n_got == MANY, error);
+      for (gsize i = 0; i < n_got; i++)
+        g_variant_unref (got[i]);
+      g_free (got);
+    }
+}
+
+static double
+case_pair_variants (Bench *b, int argc, char **argv)
+{
+  b->there = new_queue (0, 0);
+  return run_solo (values_one_by_one, b, run_number (argc, argv, 2, 100000));
+}
+
+static double
+case_many_variants (Bench *b, int argc, char **argv)
+{
+  b->there = new_queue (0, 0);
+  return run_solo (values_together, b, run_number (argc, argv, 2, 100000));
+}
+
 static void
 lock_and_release (void *data, long n)
 {
@@ -265,6 +352,9 @@ static const struct
   { "pair", case_pair },
   { "large", case_large },
   { "pair-variant", case_pair_variant },
+  { "variant", case_variant },
+  { "pair-variants", case_pair_variants },
+  { "many-variants", case_many_variants },
   { "lock", case_lock },
 };
 

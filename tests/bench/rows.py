@@ -77,6 +77,8 @@ SECTIONS = [
     Section("Queue, between processes", [
         Row("Queue 64 B, 1:1", "Boost message_queue", ONE_TO_ONE, boost("queue", 1, 1, 0, 300000), aim=8, floor=4),
         Row("Queue 64 B, 1:1", "Boost lockfree spsc", ONE_TO_ONE, boost("spsc", 2000000), aim=0.25),
+        Row("Ring 64 B, 1:1, batches of 64", "Boost lockfree spsc", ("bench-batches", 4000000), boost("spsc", 2000000),
+            aim=0.8),
         crowd(2, 2), crowd(8, 1), crowd(1, 8), crowd(8, 8), crowd(32, 32),
         bounded(1, 20000, 2000), bounded(10, 50000, 5000), bounded(100, 200000, 20000),
     ]),
@@ -90,7 +92,9 @@ SECTIONS = [
     Section("One process, CPU time", [
         Row("Queue 64 B, put + get", "Boost message_queue", c("pair", 500000), boost("pair", 300000), "ns", FASTER, 1),
         Row("Queue 1 MiB, put + get", "two memcpy", c("large", 200), peers("memcpy", 200), "us", LONGER, 1.3),
-        Row("Queue, GVariant (isd)", "Queue 64 B of bytes", c("pair-variant", 50000), c("pair", 500000), "ns", LONGER),
+        Row("Queue, GVariant (isd)", "the GVariant alone", c("pair-variant", 50000), c("variant", 50000), "ns", LONGER),
+        Row("64 GVariants, put_many + get_many", "one by one", c("many-variants", 50000), c("pair-variants", 50000), "ns",
+            LONGER, 1),
         Row("Lock, acquire + release", "robust mutex", c("lock", 1000000), peers("mutex", 1000000), "ns", LONGER, 2),
     ]),
     Section("Manager, from C", [
