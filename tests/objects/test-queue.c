@@ -218,7 +218,7 @@ test_statistics (void)
   g_autoptr (ShmobjQueue) queue = new_queue (0, 0);
   g_autoptr (GVariant) statistics = NULL;
   g_autoptr (GError) error = NULL;
-  guint64 puts, gets, size;
+  guint64 puts = 0, gets = 0, size = 0;
 
   for (int i = 0; i < 10; i++)
     put_int (queue, i);
