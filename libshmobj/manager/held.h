@@ -47,7 +47,8 @@ Arena *manager_get_arena (ShmobjManager *self, GError **error);
 /* manager/shmobj-manager-objects.c */
 gboolean manager_remove_name (ShmobjManager *self, const char *name, GError **error);
 /* When nobody else is there: removes what nobody can have any more. */
-gboolean manager_sweep (Store *store, int directory_fd, gint64 timeout_us, GError **error);
+gboolean
+manager_sweep (Store *store, Holds *holds, int directory_fd, gint64 timeout_us, GError **error);
 /* A handle: its properties, and the descriptors that keep the directory and the object alive. */
 GVariant *manager_handle_of (
     ShmobjManager *self, const char *class_name, Held *held, GUnixFDList *fds, GError **error);

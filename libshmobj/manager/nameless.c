@@ -8,7 +8,8 @@
  *
  * The killed let go without looking. So who makes a nameless object looks at two others and removes
  * those that nobody holds: what is left behind goes at least as fast as new ones come. The rest is
- * swept by the next one who is alone in the manager.
+ * swept by the next one who finds himself alone in the manager. He asks for each object, too: by
+ * the time he sweeps, others may have come and made some (tried without: their objects were gone).
  */
 
 #include "manager/nameless.h"
@@ -58,6 +59,15 @@ next_nameless (Store *store, guint64 *cursor)
     return FALSE;
   found = names_next_nameless (&txn, *cursor, cursor);
   return store_read_end (&txn, NULL) && found;
+}
+
+void
+nameless_sweep (Store *store, Holds *holds, gint64 timeout_us)
+{
+  guint64 id = 0;
+
+  while (next_nameless (store, &id))
+    nameless_end (store, holds, id, timeout_us);
 }
 
 void

@@ -10,3 +10,5 @@
 void nameless_end (Store *store, Holds *holds, guint64 id, gint64 timeout_us);
 /* Does so for the next two that others may have left. */
 void nameless_look_around (Store *store, Holds *holds, gint64 timeout_us);
+/* Does so for all that the dead have left. */
+void nameless_sweep (Store *store, Holds *holds, gint64 timeout_us);

@@ -232,33 +232,6 @@ names_next_nameless (StoreTxn *txn, guint64 after, guint64 *id)
   return found;
 }
 
-static gboolean
-drop_nameless (StoreTxn *txn, gpointer data, GError **error)
-{
-  guint64 id;
-
-  while (names_next_nameless (txn, 0, &id))
-    names_drop_object (txn, id);
-  return TRUE;
-}
-
-gboolean
-names_drop_nameless (Store *store, gint64 timeout_us, GError **error)
-{
-  gboolean any;
-  StoreTxn txn;
-  guint64 id;
-
-  if (!store_read_begin (store, &txn, error))
-    return FALSE;
-  any = names_next_nameless (&txn, 0, &id);
-  if (!store_read_end (&txn, error))
-    return FALSE;
-  return !any ||
-         store_write (store, &(StoreWrite){ .func = drop_nameless, .timeout_us = timeout_us },
-                      error);
-}
-
 gboolean
 names_get_header (StoreTxn *txn, guint64 id, ObjectHeader *header)
 {

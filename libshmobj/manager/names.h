@@ -34,8 +34,6 @@ void names_drop_object (StoreTxn *txn, guint64 id);
 gboolean names_is_nameless (StoreTxn *txn, guint64 id);
 /* The first nameless object with an id above @after; FALSE when there is none. */
 gboolean names_next_nameless (StoreTxn *txn, guint64 after, guint64 *id);
-/* Removes the objects that have no name; nobody uses any of them. */
-gboolean names_drop_nameless (Store *store, gint64 timeout_us, GError **error);
 
 /* FALSE: there is no such object. */
 gboolean names_get_header (StoreTxn *txn, guint64 id, ObjectHeader *header);

@@ -462,9 +462,10 @@ do_sweep (StoreTxn *txn, gpointer data, GError **error)
 
 /* Inside the gate: nobody is just making an object. */
 gboolean
-manager_sweep (Store *store, int directory_fd, gint64 timeout_us, GError **error)
+manager_sweep (Store *store, Holds *holds, int directory_fd, gint64 timeout_us, GError **error)
 {
   StoreWrite write = { .func = do_sweep, .data = &directory_fd, .timeout_us = timeout_us };
 
-  return names_drop_nameless (store, timeout_us, error) && store_write (store, &write, error);
+  nameless_sweep (store, holds, timeout_us);
+  return store_write (store, &write, error);
 }

@@ -98,7 +98,7 @@ open_now (ShmobjManager *self, GError **error)
   if (self->store != NULL && !holds_open (&self->holds, directory->fd, error))
     g_clear_pointer (&self->store, store_unref);
   if (self->store != NULL && directory->was_alone &&
-      !manager_sweep (self->store, directory->fd, self->write_timeout_us, error))
+      !manager_sweep (self->store, &self->holds, directory->fd, self->write_timeout_us, error))
     g_clear_pointer (&self->store, store_unref);
   if (self->store == NULL)
     {
