@@ -138,9 +138,9 @@ forget (GVariant *value, GError **error)
 }
 
 static void
-forget_all (GVariant **values, gsize n, GError **error)
+forget_all (GVariant **values, const gsize *n, GError **error)
 {
-  for (gsize i = 0; values != NULL && i < n; i++)
+  for (gsize i = 0; values != NULL && i < *n; i++)
     forget (values[i], error);
   g_free (values);
   accept (error);
@@ -159,7 +159,7 @@ use_list (ShmobjList *list, GRand *random)
       forget (shmobj_list_get (list, position, &error), &error);
       break;
     case 1:
-      forget_all (shmobj_list_get_range (list, position, G_MAXINT64, &n, &error), n, &error);
+      forget_all (shmobj_list_get_range (list, position, G_MAXINT64, &n, &error), &n, &error);
       break;
     case 2:
       shmobj_list_append (list, some_value (random), &error);
@@ -207,7 +207,7 @@ use_dict (ShmobjDict *dict, GRand *random)
       forget (shmobj_dict_get (dict, key, &error), &error);
       break;
     case 1:
-      forget_all (shmobj_dict_keys (dict, &n, &error), n, &error);
+      forget_all (shmobj_dict_keys (dict, &n, &error), &n, &error);
       break;
     case 2:
       forget (shmobj_dict_items (dict, &error), &error);
