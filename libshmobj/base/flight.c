@@ -64,7 +64,9 @@ flight_attach (Ring *ring, guint64 area_offset)
 static guint
 used_of (Ring *ring)
 {
-  return flight_is_used (ring) ? MIN (bits (&ring->flight->used), FLIGHT_MAX) : 0;
+  guint used = flight_is_used (ring) ? bits (&ring->flight->used) : 0; /* read once, then bounded */
+
+  return MIN (used, FLIGHT_MAX);
 }
 
 static guint8 *
@@ -130,7 +132,7 @@ back_table (Ring *ring)
 static gboolean
 back_pool (Ring *ring, guint64 end)
 {
-  guint64 reserved = MIN (load (&ring->flight->reserved), ring->capacity), wanted,
+  guint64 noted = load (&ring->flight->reserved), reserved = MIN (noted, ring->capacity), wanted,
           base = ring->flight_offset + table_size ();
 
   if (end <= reserved)

@@ -47,7 +47,8 @@ spin_limit (void)
       gint64 start_us = sys_now_us (), took_us;
 
       wait_pause (PAUSE_SAMPLE);
-      took_us = MAX (sys_now_us () - start_us, 1);
+      took_us = sys_now_us () - start_us;
+      took_us = MAX (took_us, 1);
       known = sys_cpus () > 1 ? spin_us * PAUSE_SAMPLE / took_us : 0;
       atomic_store_explicit (&limit, known, memory_order_relaxed);
     }
@@ -131,9 +132,13 @@ wait_deadline (gint64 timeout_us)
 gint64
 wait_left (gint64 deadline_us)
 {
-  if (deadline_us < 0)
-    return -1;
-  return deadline_us == 0 ? 0 : MAX (deadline_us - sys_now_us (), 0);
+  gint64 left_us;
+
+  if (deadline_us <= 0)
+    return deadline_us < 0 ? -1 : 0;
+  left_us = deadline_us - sys_now_us (); /* once: between two looks at the clock it may turn
+                                            negative, which is "for ever" */
+  return MAX (left_us, 0);
 }
 
 WaitResult
