@@ -531,9 +531,11 @@ test_scene (gconstpointer data)
 int
 main (int argc, char **argv)
 {
+  _Atomic (guint32) still = 0;
+
   g_setenv ("SHMOBJ_SPIN_US", "0", TRUE);
   g_test_init (&argc, &argv, NULL);
-  wait_spin (&(WaitHabit){ 0 }, &(_Atomic (guint32)){ 0 }, 0); /* measures, once for all children */
+  wait_spin (&(WaitHabit){ 0 }, &still, 0); /* measures, once for all children */
   runs_begin ();
   for (guint i = 0; i < G_N_ELEMENTS (scenes); i++)
     {
