@@ -19,6 +19,13 @@ fork_generation (void)
   return G_LIKELY (generation != 0) ? generation : fork_adopt ();
 }
 
+/* Has it been @generation ever since that was asked for? */
+static inline gboolean
+fork_is_still (guint32 generation)
+{
+  return atomic_load_explicit (fork_word, memory_order_acquire) == generation;
+}
+
 /* How often this process has forked, or was about to: what existed before may have another holder.
  * A raw clone() is not counted. */
 guint32 fork_count (void);

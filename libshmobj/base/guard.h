@@ -18,6 +18,15 @@ gboolean guard_take_slowly (Guard *guard,
                             gint64 deadline_us,
                             GuardStatistics *statistics);
 
+static inline gboolean
+guard_try (Guard *guard, guint32 me)
+{
+  guint32 seen = 0;
+
+  return atomic_compare_exchange_strong_explicit (guard, &seen, me, memory_order_acquire,
+                                                  memory_order_relaxed);
+}
+
 /* FALSE only when a living owner kept it past @deadline_us (sys_now_us(); -1: no deadline), which
  * happens when it is stopped. A deadline that has passed still gives the owner 250 ms. */
 static inline gboolean
@@ -27,10 +36,7 @@ guard_take (Guard *guard,
             gint64 deadline_us,
             GuardStatistics *statistics)
 {
-  guint32 seen = 0;
-
-  if (G_LIKELY (atomic_compare_exchange_strong_explicit (guard, &seen, me, memory_order_acquire,
-                                                         memory_order_relaxed)))
+  if (G_LIKELY (guard_try (guard, me)))
     return TRUE;
   return guard_take_slowly (guard, participants, me, deadline_us, statistics);
 }

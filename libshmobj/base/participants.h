@@ -26,17 +26,25 @@ void participants_clear (Participants *self); /* leaves */
 
 guint32 participants_join (Participants *self, GError **error);
 
-/* Our token; joins at the first use in a process. 0 with an error: no free slot
- * (G_IO_ERROR_NO_SPACE names the limit), no descriptors (G_IO_ERROR_TOO_MANY_OPEN_FILES). */
+/* Our token; 0 before the first use in a process. */
 static inline guint32
-participants_me (Participants *self, GError **error)
+participants_token (Participants *self)
 {
   guint32 token = atomic_load_explicit (&self->token, memory_order_acquire);
 
-  if (G_LIKELY (token != 0 &&
-                atomic_load_explicit (&self->joined, memory_order_relaxed) == fork_generation ()))
-    return token;
-  return participants_join (self, error);
+  return G_LIKELY (fork_is_still (atomic_load_explicit (&self->joined, memory_order_relaxed)))
+             ? token
+             : 0;
+}
+
+/* The same; joins at the first use. 0 with an error: no free slot (G_IO_ERROR_NO_SPACE names the
+ * limit), no descriptors (G_IO_ERROR_TOO_MANY_OPEN_FILES). */
+static inline guint32
+participants_me (Participants *self, GError **error)
+{
+  guint32 token = participants_token (self);
+
+  return G_LIKELY (token != 0) ? token : participants_join (self, error);
 }
 
 /* The kernel's word on whether the one who took @token is gone. FALSE for ourselves. Only after we

@@ -173,6 +173,11 @@ RingStatus ring_try_put (
     Ring *ring, guint32 me, const ShmobjFrame *frame, gboolean may_grow, gint64 deadline_us);
 RingStatus ring_try_get (Ring *ring, guint32 me, RingGet *get, gint64 deadline_us);
 
+/* The shortest way for plain bytes, when nothing is in it: RING_AGAIN says that something is,
+ * nothing was done, and ring_try_put() (ring_try_get()) knows what. */
+RingStatus ring_put_bytes (Ring *ring, guint32 me, const void *data, gsize size);
+RingStatus ring_get_bytes (Ring *ring, guint32 me, void *buffer, gsize room, gsize *size);
+
 /* Up to RING_BATCH_MAX messages under one guard, all of them published by one store; as many as
  * there is room for (there are, and fit in the buffer). RING_OK when it was at least one; *@put
  * says how many. */

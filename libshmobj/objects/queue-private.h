@@ -20,6 +20,10 @@ struct _ShmobjQueue
   GCancellable *closing; /* (owned): ends what a main loop waits for */
 };
 
+/* SHMOBJ_IS_QUEUE() without a call; 0 before there is a queue. */
+extern GType queue_type;
+#define QUEUE_CHECK(self) (G_TYPE_CHECK_INSTANCE_TYPE ((self), queue_type))
+
 gboolean queue_create (gpointer self, GError **error);
 
 static inline gboolean

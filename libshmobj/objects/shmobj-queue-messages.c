@@ -12,6 +12,15 @@
 #define MANY_MAX 65536
 #define READABLE (RING_ACCEPT (SHMOBJ_FRAME_BYTES) | RING_ACCEPT (SHMOBJ_FRAME_VARIANT))
 
+GType queue_type;
+
+/* Our token, when nothing is to be done first; else 0. */
+static inline guint32
+queue_ready_token (ShmobjQueue *self)
+{
+  return G_LIKELY (lazy_init_is_ready (&self->lazy)) ? participants_token (&self->participants) : 0;
+}
+
 /* ---- putting ---- */
 
 /* What is not usual is kept apart, so that the usual way needs few registers. */
@@ -142,6 +151,19 @@ shmobj_queue_put_bytes (
   return put_frame (self, &frame, timeout_us, cancellable, NULL, error);
 }
 
+static G_NO_INLINE gboolean
+put_data_otherwise (ShmobjQueue *self,
+                    const guint8 *data,
+                    gsize size,
+                    gint64 timeout_us,
+                    GCancellable *cancellable,
+                    GError **error)
+{
+  ShmobjFrame frame = { .kind = SHMOBJ_FRAME_BYTES, .data = data, .size = size };
+
+  return put_frame (self, &frame, timeout_us, cancellable, NULL, error);
+}
+
 /**
  * shmobj_queue_put_data:
  * @self: a queue
@@ -165,12 +187,15 @@ shmobj_queue_put_data (ShmobjQueue *self,
                        GCancellable *cancellable,
                        GError **error)
 {
-  ShmobjFrame frame = { .kind = SHMOBJ_FRAME_BYTES, .data = data, .size = size };
+  guint32 me;
 
-  g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), FALSE);
+  g_return_val_if_fail (QUEUE_CHECK (self), FALSE);
   g_return_val_if_fail (data != NULL || size == 0, FALSE);
 
-  return put_frame (self, &frame, timeout_us, cancellable, NULL, error);
+  if (G_LIKELY (cancellable == NULL && (me = queue_ready_token (self)) != 0 &&
+                ring_put_bytes (&self->ring, me, data, size) == RING_OK))
+    return TRUE;
+  return put_data_otherwise (self, data, size, timeout_us, cancellable, error);
 }
 
 /**
@@ -425,25 +450,29 @@ shmobj_queue_get_many (ShmobjQueue *self,
 }
 
 static G_NO_INLINE gssize
-get_into_after (ShmobjQueue *self,
-                guint32 me,
-                RingGet *get,
-                gint64 timeout_us,
-                RingStatus status,
-                GError **error)
+get_into_otherwise (
+    ShmobjQueue *self, guint8 *buffer, gsize size, gint64 timeout_us, GError **error)
 {
-  status = ring_get_after (&self->ring, me, get, timeout_us, FALSE, status);
+  RingGet get = { RING_ACCEPT (SHMOBJ_FRAME_BYTES), buffer, size, { 0 } };
+  RingStatus status;
+  guint32 me;
+
+  if (!queue_ensure (self, error) || (me = participants_me (&self->participants, error)) == 0)
+    return -1;
+  status = ring_try_get (&self->ring, me, &get, ring_first_deadline (timeout_us));
+  if (status != RING_OK)
+    status = ring_get_after (&self->ring, me, &get, timeout_us, FALSE, status);
   if (status == RING_OK)
-    return get->header.size;
+    return get.header.size;
 
   if (status == RING_TOO_SMALL)
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_MESSAGE_TOO_LARGE,
                  "The next message has %u bytes and the buffer %" G_GSIZE_FORMAT
                  "; it stays in the queue",
-                 get->header.size, get->size);
+                 get.header.size, size);
   else
     channel_set_error (&self->ring, "queue", status,
-                       &(ShmobjFrame){ .kind = get->header.kind, .size = get->header.size }, error);
+                       &(ShmobjFrame){ .kind = get.header.kind, .size = get.header.size }, error);
   return -1;
 }
 
@@ -467,18 +496,15 @@ gssize
 shmobj_queue_get_into (
     ShmobjQueue *self, guint8 *buffer, gsize size, gint64 timeout_us, GError **error)
 {
-  RingGet get = { RING_ACCEPT (SHMOBJ_FRAME_BYTES), buffer, size, { 0 } };
-  RingStatus status;
   guint32 me;
+  gsize got;
 
-  g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), -1);
+  g_return_val_if_fail (QUEUE_CHECK (self), -1);
 
-  if (!queue_ensure (self, error) || (me = participants_me (&self->participants, error)) == 0)
-    return -1;
-  status = ring_try_get (&self->ring, me, &get, ring_first_deadline (timeout_us));
-  if (G_LIKELY (status == RING_OK))
-    return get.header.size;
-  return get_into_after (self, me, &get, timeout_us, status, error);
+  if (G_LIKELY ((me = queue_ready_token (self)) != 0 &&
+                ring_get_bytes (&self->ring, me, buffer, size, &got) == RING_OK))
+    return got;
+  return get_into_otherwise (self, buffer, size, timeout_us, error);
 }
 
 /**

@@ -366,6 +366,7 @@ shmobj_queue_class_init (ShmobjQueueClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
 
+  queue_type = G_TYPE_FROM_CLASS (klass);
   object_class->finalize = shmobj_queue_finalize;
   object_class->get_property = shmobj_queue_get_property;
   object_class->set_property = shmobj_queue_set_property;
