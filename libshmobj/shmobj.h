@@ -18,6 +18,7 @@
 #include "objects/shmobj-shareable.h"
 #include "objects/shmobj-shared-memory.h"
 #include "objects/shmobj-bindings.h"
+#include "manager/shmobj-container.h"
 #include "manager/shmobj-dict.h"
 #include "manager/shmobj-list-iter.h"
 #include "manager/shmobj-list.h"

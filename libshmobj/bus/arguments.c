@@ -61,12 +61,3 @@ bus_body_values (GVariant **values, gsize n, GError **error)
   g_variant_builder_clear (&builder);
   return NULL;
 }
-
-GVariant *
-bus_body_revision (guint64 revision, GError *failed, GError **error)
-{
-  if (failed == NULL)
-    return g_variant_new_uint64 (revision);
-  g_propagate_error (error, failed);
-  return NULL;
-}

@@ -14,5 +14,3 @@ gint64 bus_argument_int64 (GVariant *parameters, gsize index);
 GVariant *bus_body_done (gboolean success);                             /* () */
 GVariant *bus_body_value (GVariant *value, GError **error);             /* (v), takes @value over */
 GVariant *bus_body_values (GVariant **values, gsize n, GError **error); /* (av), takes all over */
-GVariant *
-bus_body_revision (guint64 revision, GError *failed, GError **error); /* t; takes @failed */

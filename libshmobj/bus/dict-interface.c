@@ -221,23 +221,6 @@ run_clear (BusObject *object, GVariant *parameters, GError **error)
   return bus_body_done (shmobj_dict_clear (dict_of (object), error));
 }
 
-static GVariant *
-get_length (BusObject *object, GError **error)
-{
-  gint64 length = shmobj_dict_get_length (dict_of (object), error);
-
-  return length >= 0 ? g_variant_new_int64 (length) : NULL;
-}
-
-static GVariant *
-get_revision (BusObject *object, GError **error)
-{
-  GError *failed = NULL;
-  guint64 revision = shmobj_dict_get_revision (dict_of (object), &failed);
-
-  return bus_body_revision (revision, failed, error);
-}
-
 static const BusMethod methods[] = {
   { "GetItem", run_get_item, NULL },
   { "SetItem", run_set_item, NULL },
@@ -252,16 +235,10 @@ static const BusMethod methods[] = {
   { NULL, NULL, NULL },
 };
 
-static const BusProperty properties[] = {
-  { "Length", get_length },
-  { "Revision", get_revision },
-  { NULL, NULL },
-};
-
 const BusInterface bus_dict_interface = {
   .info = &org_shmobj_manager1_dict_interface,
   .kind = "dict",
   .methods = methods,
-  .properties = properties,
+  .properties = bus_container_properties,
   .open = open_dict,
 };

@@ -42,6 +42,9 @@ struct _BusInterface
   void (*free_state) (gpointer state);
 };
 
+/* Length and Revision, of a List or a Dict (bus/containers.c). */
+extern const BusProperty bus_container_properties[];
+
 extern const BusInterface bus_manager_interface, bus_object_manager_interface, bus_object_interface;
 extern const BusInterface bus_list_interface, bus_dict_interface, bus_queue_interface,
     bus_lock_interface, bus_event_interface, bus_shared_memory_interface;

@@ -133,23 +133,6 @@ run_clear (BusObject *object, GVariant *parameters, GError **error)
   return bus_body_done (shmobj_list_clear (list_of (object), error));
 }
 
-static GVariant *
-get_length (BusObject *object, GError **error)
-{
-  gint64 length = shmobj_list_get_length (list_of (object), error);
-
-  return length >= 0 ? g_variant_new_int64 (length) : NULL;
-}
-
-static GVariant *
-get_revision (BusObject *object, GError **error)
-{
-  GError *failed = NULL;
-  guint64 revision = shmobj_list_get_revision (list_of (object), &failed);
-
-  return bus_body_revision (revision, failed, error);
-}
-
 static const BusMethod methods[] = {
   { "Append", run_append, NULL },
   { "Extend", run_extend, NULL },
@@ -164,16 +147,10 @@ static const BusMethod methods[] = {
   { NULL, NULL, NULL },
 };
 
-static const BusProperty properties[] = {
-  { "Length", get_length },
-  { "Revision", get_revision },
-  { NULL, NULL },
-};
-
 const BusInterface bus_list_interface = {
   .info = &org_shmobj_manager1_list_interface,
   .kind = "list",
   .methods = methods,
-  .properties = properties,
+  .properties = bus_container_properties,
   .open = open_list,
 };

@@ -20,7 +20,8 @@
 
 #include "base/fork.h"
 #include "bus/names.h"
-#include "manager/held.h"
+#include "manager/manager-private.h"
+#include "manager/names.h"
 
 #include <string.h>
 

@@ -15,7 +15,7 @@
 
 #include "manager/dict-rows.h"
 
-#include "base/shmobj-error.h"
+#include "manager/names.h"
 
 #define HASH_MARK 1
 #define HASH_SIZE 32
@@ -72,29 +72,13 @@ dict_create (StoreTxn *txn, guint64 id)
 gboolean
 dict_open (Dict *dict, StoreTxn *txn, guint64 id, GError **error)
 {
-  guint8 key[ROW_KEY_PREFIX];
   StoreBytes row;
 
   dict->txn = txn;
   dict->id = id;
-  row_key (key, id, ROW_RECORD);
-  if (!store_get (txn, key, sizeof key, &row))
-    {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
-                   "The dict %" G_GUINT64_FORMAT " was removed", id);
-      return FALSE;
-    }
-  if (row.size < sizeof dict->record)
-    return store_corrupt (txn);
-
+  if (!names_get_record (txn, id, KIND_DICT, sizeof dict->record, &row, error))
+    return FALSE;
   memcpy (&dict->record, row.data, sizeof dict->record);
-  if (dict->record.object.kind != KIND_DICT)
-    {
-      g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_WRONG_KIND,
-                   "Object %" G_GUINT64_FORMAT " is not a dict but of kind %u", id,
-                   dict->record.object.kind);
-      return FALSE;
-    }
   return TRUE;
 }
 

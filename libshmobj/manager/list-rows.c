@@ -15,7 +15,7 @@
 
 #include "manager/list-rows.h"
 
-#include "base/shmobj-error.h"
+#include "manager/names.h"
 
 #define RECORD_MIN 256
 #define LARGE_ITEM 0x8001
@@ -72,29 +72,13 @@ is_sound (const List *list)
 gboolean
 list_view (List *list, StoreTxn *txn, guint64 id, GError **error)
 {
-  guint8 key[ROW_KEY_PREFIX];
   StoreBytes row;
 
   list->txn = txn;
   list->id = id;
-  row_key (key, id, ROW_RECORD);
-  if (!store_get (txn, key, sizeof key, &row))
-    {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
-                   "The list %" G_GUINT64_FORMAT " was removed", id);
-      return FALSE;
-    }
-  if (row.size < sizeof list->record)
-    return store_corrupt (txn);
-
+  if (!names_get_record (txn, id, KIND_LIST, sizeof list->record, &row, error))
+    return FALSE;
   memcpy (&list->record, row.data, sizeof list->record);
-  if (list->record.object.kind != KIND_LIST)
-    {
-      g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_WRONG_KIND,
-                   "Object %" G_GUINT64_FORMAT " is not a list but of kind %u", id,
-                   list->record.object.kind);
-      return FALSE;
-    }
   if (!is_sound (list) ||
       !chunk_open (&list->tail, row.data + sizeof list->record, row.size - sizeof list->record))
     return store_corrupt (txn);

@@ -247,6 +247,32 @@ names_get_header (StoreTxn *txn, guint64 id, ObjectHeader *header)
   return TRUE;
 }
 
+gboolean
+names_get_record (
+    StoreTxn *txn, guint64 id, ObjectKind kind, gsize size, StoreBytes *record, GError **error)
+{
+  guint8 key[ROW_KEY_PREFIX];
+  ObjectHeader header;
+
+  row_key (key, id, ROW_RECORD);
+  if (!store_get (txn, key, sizeof key, record))
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+                   "The %s %" G_GUINT64_FORMAT " was removed", kind_to_string (kind), id);
+      return FALSE;
+    }
+  if (record->size < MAX (size, sizeof header))
+    return store_corrupt (txn);
+
+  memcpy (&header, record->data, sizeof header);
+  if (header.kind == (guint32) kind)
+    return TRUE;
+  g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_WRONG_KIND,
+               "Object %" G_GUINT64_FORMAT " is a %s, not a %s", id, kind_to_string (header.kind),
+               kind_to_string (kind));
+  return FALSE;
+}
+
 GVariant *
 names_list (StoreTxn *txn)
 {

@@ -37,6 +37,10 @@ gboolean names_next_nameless (StoreTxn *txn, guint64 after, guint64 *id);
 
 /* FALSE: there is no such object. */
 gboolean names_get_header (StoreTxn *txn, guint64 id, ObjectHeader *header);
+/* The record of an object, where it lies: @size bytes or more. Errors: NOT_FOUND when it was
+ * removed, WRONG_KIND. FALSE without an error: the transaction has failed. */
+gboolean names_get_record (
+    StoreTxn *txn, guint64 id, ObjectKind kind, gsize size, StoreBytes *record, GError **error);
 /* An a(sst), floating: name, kind, size. */
 GVariant *names_list (StoreTxn *txn);
 

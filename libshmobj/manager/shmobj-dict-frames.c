@@ -6,9 +6,10 @@
  * the dict itself is still there.
  */
 
-#include "manager/dict-held.h"
+#include "manager/dict-private.h"
 
 #include "manager/dict-rows.h"
+#include "manager/stored.h"
 
 typedef struct
 {
@@ -22,47 +23,9 @@ typedef struct
   gboolean found;
   gboolean values;      /* wanted, besides the keys */
   gboolean values_only; /* a pickle stays where it is */
-  GArray *frames;
-  GError **error;
-  ObjectHeader header;
+  GArray *frames;       /* stored_array_new() */
+  GError **error;       /* what goes wrong while collecting */
 } Call;
-
-static gboolean
-read_dict (ShmobjDict *self,
-           gboolean (*func) (Dict *dict, Call *call, GError **error),
-           Call *call,
-           GError **error)
-{
-  Held *held = shmobj_dict_get_held (self);
-  GError *local_error = NULL;
-  StoreTxn txn;
-  Dict dict;
-
-  if (!held_read (held, &txn, error))
-    return FALSE;
-
-  dict.txn = &txn;
-  dict.id = held->id;
-  func (&dict, call, &local_error);
-  if (!store_read_end (&txn, error))
-    {
-      g_clear_error (&local_error);
-      return FALSE;
-    }
-  if (local_error == NULL)
-    return TRUE;
-  g_propagate_error (error, local_error);
-  return FALSE;
-}
-
-static gboolean
-write_dict (ShmobjDict *self, StoreFunc func, Call *call, gsize bytes, GError **error)
-{
-  Held *held = shmobj_dict_get_held (self);
-
-  call->id = held->id;
-  return held_write (held, func, call, bytes, error);
-}
 
 static gboolean
 no_such_key (const Call *call, GError **error)
@@ -78,34 +41,16 @@ no_such_key (const Call *call, GError **error)
 }
 
 static gboolean
-read_header (Dict *dict, Call *call, GError **error)
+look_up (StoreTxn *txn, gpointer data, GError **error)
 {
-  if (!dict_open (dict, dict->txn, dict->id, error))
-    return FALSE;
-  call->header = dict->record.object;
-  return TRUE;
-}
-
-gboolean
-shmobj_dict_get_header (ShmobjDict *self, ObjectHeader *header, GError **error)
-{
-  Call call = { 0 };
-
-  if (!read_dict (self, read_header, &call, error))
-    return FALSE;
-  *header = call.header;
-  return TRUE;
-}
-
-static gboolean
-look_up (Dict *dict, Call *call, GError **error)
-{
+  Call *call = data;
+  Dict dict = { .txn = txn, .id = call->id };
   StoreBytes stored;
 
-  call->found = dict_find (dict, call->key, &stored);
+  call->found = dict_find (&dict, call->key, &stored);
   if (!call->found)
-    return dict_open (dict, dict->txn, dict->id, error);
-  return call->out == NULL || held_load_frame (&stored, call->out, error);
+    return dict_open (&dict, txn, call->id, error);
+  return call->out == NULL || stored_load_frame (&stored, call->out, error);
 }
 
 int
@@ -115,14 +60,14 @@ shmobj_dict_lookup_frame (ShmobjDict *self,
                           GError **error)
 {
   Normal normal;
-  Call call = { .key = &normal, .out = out };
+  Call call = { .id = container_get_id (self), .key = &normal, .out = out };
   gboolean looked;
 
   if (out != NULL)
     *out = (ShmobjFrame){ 0 };
   if (!normal_init_key (&normal, key, error))
     return -1;
-  looked = read_dict (self, look_up, &call, error);
+  looked = container_read (self, look_up, &call, error);
   normal_clear (&normal);
   return looked ? call.found : -1;
 }
@@ -131,62 +76,48 @@ gboolean
 shmobj_dict_get_frame (ShmobjDict *self, const ShmobjFrame *key, ShmobjFrame *out, GError **error)
 {
   Normal normal;
-  Call call = { .key = &normal, .out = out };
+  Call call = { .id = container_get_id (self), .key = &normal, .out = out };
   gboolean found;
 
   *out = (ShmobjFrame){ 0 };
   if (!normal_init_key (&normal, key, error))
     return FALSE;
-  found = read_dict (self, look_up, &call, error) && (call.found || no_such_key (&call, error));
+  found =
+      container_read (self, look_up, &call, error) && (call.found || no_such_key (&call, error));
   normal_clear (&normal);
   return found;
-}
-
-static void
-clear_frame (gpointer frame)
-{
-  shmobj_frame_clear (frame);
-}
-
-static gboolean
-collect_frame (Call *call, const StoreBytes *stored)
-{
-  ShmobjFrame frame;
-
-  if (!held_load_frame (stored, &frame, call->error))
-    return FALSE;
-  g_array_append_val (call->frames, frame);
-  return TRUE;
 }
 
 static gboolean
 collect (const StoreBytes *key, const StoreBytes *value, gpointer data)
 {
-  return collect_frame (data, key) && (value == NULL || collect_frame (data, value));
+  Call *call = data;
+
+  return stored_array_add (call->frames, key, call->error) &&
+         (value == NULL || stored_array_add (call->frames, value, call->error));
 }
 
 static gboolean
-read_all (Dict *dict, Call *call, GError **error)
+read_all (StoreTxn *txn, gpointer data, GError **error)
 {
+  Call *call = data;
+  Dict dict;
+
   call->error = error;
-  return dict_open (dict, dict->txn, dict->id, error) &&
-         dict_each (dict, call->values, collect, call);
+  return dict_open (&dict, txn, call->id, error) && dict_each (&dict, call->values, collect, call);
 }
 
 static gboolean
 collect_all (ShmobjDict *self, gboolean values, ShmobjFrame **out, gsize *n_out, GError **error)
 {
-  g_autoptr (GArray) frames = g_array_new (FALSE, FALSE, sizeof (ShmobjFrame));
-  Call call = { .values = values, .frames = frames };
+  g_autoptr (GArray) frames = stored_array_new ();
+  Call call = { .id = container_get_id (self), .values = values, .frames = frames };
 
   *out = NULL;
   *n_out = 0;
-  g_array_set_clear_func (frames, clear_frame);
-  if (!read_dict (self, read_all, &call, error))
+  if (!container_read (self, read_all, &call, error))
     return FALSE;
-
-  g_array_set_clear_func (frames, NULL);
-  *out = (ShmobjFrame *) g_array_steal (frames, n_out);
+  *out = stored_array_steal (frames, n_out);
   return TRUE;
 }
 
@@ -227,7 +158,7 @@ do_set_default (StoreTxn *txn, gpointer data, GError **error)
     return FALSE;
   call->found = dict_find (&dict, call->key, &stored);
   if (call->found)
-    return held_load_frame (&stored, call->out, error);
+    return stored_load_frame (&stored, call->out, error);
   dict_set (&dict, call->key, call->value);
   dict_save (&dict);
   return TRUE;
@@ -241,14 +172,14 @@ shmobj_dict_set_default_frame (ShmobjDict *self,
                                GError **error)
 {
   Normal normal;
-  Call call = { .key = &normal, .value = value, .out = out };
+  Call call = { .id = container_get_id (self), .key = &normal, .value = value, .out = out };
   gboolean done;
 
   *out = (ShmobjFrame){ 0 };
-  if (!held_check_frame (value, error) || !normal_init_key (&normal, key, error))
+  if (!stored_check_frame (value, error) || !normal_init_key (&normal, key, error))
     return -1;
-  done = held_check_frame (&normal.frame, error) &&
-         write_dict (self, do_set_default, &call, value->size + 2 * key->size + 128, error);
+  done = stored_check_frame (&normal.frame, error) &&
+         container_write (self, do_set_default, &call, value->size + 2 * key->size + 128, error);
   if (!done)
     shmobj_frame_clear (out);
   normal_clear (&normal);
@@ -262,13 +193,13 @@ shmobj_dict_set_frame (ShmobjDict *self,
                        GError **error)
 {
   Normal normal;
-  Call call = { .key = &normal, .value = value };
+  Call call = { .id = container_get_id (self), .key = &normal, .value = value };
   gboolean done;
 
-  if (!held_check_frame (value, error) || !normal_init_key (&normal, key, error))
+  if (!stored_check_frame (value, error) || !normal_init_key (&normal, key, error))
     return FALSE;
-  done = held_check_frame (&normal.frame, error) &&
-         write_dict (self, do_set, &call, value->size + 2 * key->size + 128, error);
+  done = stored_check_frame (&normal.frame, error) &&
+         container_write (self, do_set, &call, value->size + 2 * key->size + 128, error);
   normal_clear (&normal);
   return done;
 }
@@ -294,17 +225,17 @@ shmobj_dict_update_frames (ShmobjDict *self,
                            GError **error)
 {
   g_autofree Normal *keys = g_new0 (Normal, n_pairs + 1);
-  Call call = { .keys = keys, .pairs = pairs, .n_pairs = n_pairs };
+  Call call = { .id = container_get_id (self), .keys = keys, .pairs = pairs, .n_pairs = n_pairs };
   gsize bytes = 1, n;
   gboolean done = TRUE;
 
   for (n = 0; n < n_pairs && done; n++)
     {
-      done = held_check_frame (&pairs[2 * n + 1], error) &&
+      done = stored_check_frame (&pairs[2 * n + 1], error) &&
              normal_init_key (&keys[n], &pairs[2 * n], error);
       bytes += pairs[2 * n + 1].size + 2 * pairs[2 * n].size + 128;
     }
-  done = done && write_dict (self, do_update, &call, bytes, error);
+  done = done && container_write (self, do_update, &call, bytes, error);
   for (gsize i = 0; i < n_pairs; i++)
     normal_clear (&keys[i]);
   return done;
@@ -323,8 +254,8 @@ do_pop (StoreTxn *txn, gpointer data, GError **error)
     return FALSE;
   if (!dict_find (&dict, call->key, &stored))
     return no_such_key (call, error);
-  if (call->out != NULL && (!held_load_frame (&stored, call->out, error) ||
-                            (call->values_only && !held_check_value (call->out, error))))
+  if (call->out != NULL && (!stored_load_frame (&stored, call->out, error) ||
+                            (call->values_only && !stored_check_value (call->out, error))))
     return FALSE;
   dict_remove (&dict, call->key);
   dict_save (&dict);
@@ -336,14 +267,16 @@ shmobj_dict_pop_frame_for (
     ShmobjDict *self, const ShmobjFrame *key, gboolean pickles, ShmobjFrame *out, GError **error)
 {
   Normal normal;
-  Call call = { .key = &normal, .out = out, .values_only = !pickles };
+  Call call = {
+    .id = container_get_id (self), .key = &normal, .out = out, .values_only = !pickles
+  };
   gboolean popped;
 
   if (out != NULL)
     *out = (ShmobjFrame){ 0 };
   if (!normal_init_key (&normal, key, error))
     return FALSE;
-  popped = write_dict (self, do_pop, &call, 0, error);
+  popped = container_write (self, do_pop, &call, 0, error);
   if (!popped && out != NULL)
     shmobj_frame_clear (out);
   normal_clear (&normal);
@@ -372,7 +305,7 @@ do_clear (StoreTxn *txn, gpointer data, GError **error)
 gboolean
 shmobj_dict_clear_items (ShmobjDict *self, GError **error)
 {
-  Call call = { 0 };
+  Call call = { .id = container_get_id (self) };
 
-  return write_dict (self, do_clear, &call, 0, error);
+  return container_write (self, do_clear, &call, 0, error);
 }

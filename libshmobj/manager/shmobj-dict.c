@@ -13,102 +13,33 @@
  * `SHMOBJ_ERROR_NOT_REPRESENTABLE`. Integers of every width are the same key, and come back as `x`
  * (`t` above that). Values are kept as given.
  *
- * All methods may be called from any thread and, after fork(), from the child. Changes wait for
- * others who change something in the same manager, as long as
- * [property@Shmobj.Manager:write-timeout-us] says, then they are `SHMOBJ_ERROR_BUSY`. Where there
- * is no more room they are `G_IO_ERROR_NO_SPACE`. On a dict that was removed and is nobody's any
- * more every call is `G_IO_ERROR_NOT_FOUND`; where the store is damaged, `SHMOBJ_ERROR_CORRUPT`.
+ * [class@Shmobj.Container] says what all its methods have in common: threads, forks, errors.
  *
  * Since: 1.0
  */
 
-#include "manager/dict-held.h"
+#include "manager/dict-private.h"
 
+#include "manager/stored.h"
 #include "objects/handle.h"
-#include "objects/shmobj-shareable.h"
 
 struct _ShmobjDict
 {
-  GObject parent_instance;
-
-  Held held;
+  ShmobjContainer parent_instance;
 };
 
-enum
+struct _ShmobjDictClass
 {
-  PROP_NAME = 1,
-  PROP_MANAGER,
+  ShmobjContainerClass parent_class;
 };
 
-static GParamSpec *properties[PROP_MANAGER + 1];
-
-static GVariant *
-shmobj_dict_to_handle (ShmobjShareable *shareable, GUnixFDList *fds, GError **error);
-
-static void
-shmobj_dict_shareable_init (ShmobjShareableInterface *iface)
-{
-  iface->to_handle = shmobj_dict_to_handle;
-}
-
-G_DEFINE_FINAL_TYPE_WITH_CODE (ShmobjDict,
-                               shmobj_dict,
-                               G_TYPE_OBJECT,
-                               G_IMPLEMENT_INTERFACE (SHMOBJ_TYPE_SHAREABLE,
-                                                      shmobj_dict_shareable_init))
-
-static void
-shmobj_dict_finalize (GObject *object)
-{
-  held_clear (&SHMOBJ_DICT (object)->held);
-  G_OBJECT_CLASS (shmobj_dict_parent_class)->finalize (object);
-}
-
-static void
-shmobj_dict_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
-{
-  ShmobjDict *self = SHMOBJ_DICT (object);
-
-  switch (id)
-    {
-    case PROP_NAME:
-      g_value_set_string (value, self->held.name);
-      break;
-    case PROP_MANAGER:
-      g_value_set_object (value, self->held.manager);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-    }
-}
+G_DEFINE_FINAL_TYPE (ShmobjDict, shmobj_dict, SHMOBJ_TYPE_CONTAINER)
 
 static void
 shmobj_dict_class_init (ShmobjDictClass *klass)
 {
-  GObjectClass *object_class = G_OBJECT_CLASS (klass);
-
-  object_class->finalize = shmobj_dict_finalize;
-  object_class->get_property = shmobj_dict_get_property;
-
-  /**
-   * ShmobjDict:name: (getter get_name)
-   *
-   * The name under which it was opened; %NULL for a dict without one.
-   *
-   * Since: 1.0
-   */
-  properties[PROP_NAME] =
-      g_param_spec_string ("name", NULL, NULL, NULL, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
-  /**
-   * ShmobjDict:manager: (getter get_manager)
-   *
-   * The manager that it belongs to.
-   *
-   * Since: 1.0
-   */
-  properties[PROP_MANAGER] = g_param_spec_object ("manager", NULL, NULL, SHMOBJ_TYPE_MANAGER,
-                                                  G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
-  g_object_class_install_properties (object_class, G_N_ELEMENTS (properties), properties);
+  klass->parent_class.kind = KIND_DICT;
+  klass->parent_class.handle_class = "Dict";
 }
 
 static void
@@ -116,101 +47,20 @@ shmobj_dict_init (ShmobjDict *self)
 {
 }
 
-Held *
-shmobj_dict_get_held (ShmobjDict *self)
-{
-  return &self->held;
-}
-
-ShmobjDict *
-shmobj_dict_new_held (ShmobjManager *manager, guint64 id, const char *name, ShmobjOpenFlags flags)
-{
-  ShmobjDict *self = g_object_new (SHMOBJ_TYPE_DICT, NULL);
-
-  held_init (&self->held, manager, id, name, flags);
-  return self;
-}
-
-static GVariant *
-shmobj_dict_to_handle (ShmobjShareable *shareable, GUnixFDList *fds, GError **error)
-{
-  ShmobjDict *self = SHMOBJ_DICT (shareable);
-
-  return manager_handle_of (self->held.manager, "Dict", &self->held, fds, error);
-}
-
 static GObject *
 dict_from_handle (GVariant *handle_properties, int *fds, gsize n_fds, GError **error)
 {
-  return held_from_handle (handle_properties, n_fds, KIND_DICT, error);
+  return container_from_handle (SHMOBJ_TYPE_DICT, handle_properties, n_fds, error);
 }
 
 HANDLE_CLASS (dict, "Dict", shmobj_dict_get_type, dict_from_handle)
-
-/**
- * shmobj_dict_get_name:
- * @self: a dict
- *
- * Tells under which name it was opened.
- *
- * Returns: (nullable): the name under which it was opened; %NULL for a dict without one
- *
- * Since: 1.0
- */
-const char *
-shmobj_dict_get_name (ShmobjDict *self)
-{
-  g_return_val_if_fail (SHMOBJ_IS_DICT (self), NULL);
-
-  return self->held.name;
-}
-
-/**
- * shmobj_dict_get_manager:
- * @self: a dict
- *
- * Tells where it lives.
- *
- * Returns: (transfer none) (nullable): the manager that it belongs to
- *
- * Since: 1.0
- */
-ShmobjManager *
-shmobj_dict_get_manager (ShmobjDict *self)
-{
-  g_return_val_if_fail (SHMOBJ_IS_DICT (self), NULL);
-
-  return self->held.manager;
-}
-
-/**
- * shmobj_dict_get_revision:
- * @self: a dict
- * @error: return location for an error
- *
- * A number that grows with each change of the dict, whoever makes it.
- * [class@Shmobj.Dict] names the errors that every call can have.
- *
- * Returns: the revision, at least 1; 0 with an error
- *
- * Since: 1.0
- */
-guint64
-shmobj_dict_get_revision (ShmobjDict *self, GError **error)
-{
-  ObjectHeader header;
-
-  g_return_val_if_fail (SHMOBJ_IS_DICT (self), 0);
-
-  return shmobj_dict_get_header (self, &header, error) ? header.revision : 0;
-}
 
 /**
  * shmobj_dict_get_length:
  * @self: a dict
  * @error: return location for an error
  *
- * Counts what is in it, now. [class@Shmobj.Dict] names the errors that every call can have.
+ * Counts what is in it, now. [class@Shmobj.Container] names the errors that every call can have.
  *
  * Returns: the number of keys, or -1 with an error
  *
@@ -219,22 +69,9 @@ shmobj_dict_get_revision (ShmobjDict *self, GError **error)
 gint64
 shmobj_dict_get_length (ShmobjDict *self, GError **error)
 {
-  ObjectHeader header;
-
   g_return_val_if_fail (SHMOBJ_IS_DICT (self), -1);
 
-  return shmobj_dict_get_header (self, &header, error) ? (gint64) header.length : -1;
-}
-
-/* The value of a frame that is ours, which ends here. */
-static GVariant *
-take_value (ShmobjFrame *frame, GError **error)
-{
-  GVariant *value = shmobj_frame_steal_variant (frame, error);
-
-  if (value == NULL)
-    shmobj_frame_clear (frame);
-  return value;
+  return container_get_length (self, error);
 }
 
 /**
@@ -262,7 +99,7 @@ shmobj_dict_get (ShmobjDict *self, GVariant *key, GError **error)
 
   kept = g_variant_ref_sink (key);
   shmobj_frame_set_variant (&frame, kept);
-  return shmobj_dict_get_frame (self, &frame, &out, error) ? take_value (&out, error) : NULL;
+  return shmobj_dict_get_frame (self, &frame, &out, error) ? stored_take_value (&out, error) : NULL;
 }
 
 /**
@@ -289,7 +126,8 @@ shmobj_dict_lookup (ShmobjDict *self, GVariant *key, GError **error)
 
   kept = g_variant_ref_sink (key);
   shmobj_frame_set_variant (&frame, kept);
-  return shmobj_dict_lookup_frame (self, &frame, &out, error) > 0 ? take_value (&out, error) : NULL;
+  return shmobj_dict_lookup_frame (self, &frame, &out, error) > 0 ? stored_take_value (&out, error)
+                                                                  : NULL;
 }
 
 /**
@@ -298,7 +136,7 @@ shmobj_dict_lookup (ShmobjDict *self, GVariant *key, GError **error)
  * @key: the key; sunk if it is floating
  * @error: return location for an error
  *
- * Looks for something. [class@Shmobj.Dict] names the errors that every call can have.
+ * Looks for something. [class@Shmobj.Container] names the errors that every call can have.
  *
  * Returns: whether there is such a key; %FALSE with or without an error
  *
@@ -318,28 +156,6 @@ shmobj_dict_contains (ShmobjDict *self, GVariant *key, GError **error)
   return shmobj_dict_lookup_frame (self, &frame, NULL, error) > 0;
 }
 
-/* Values of frames that end here; NULL with an error. */
-static GVariant **
-take_values (ShmobjFrame *frames, gsize n, GError **error)
-{
-  GVariant **values = g_new0 (GVariant *, n + 1);
-  gsize done;
-
-  for (done = 0; done < n; done++)
-    if ((values[done] = shmobj_frame_steal_variant (&frames[done], error)) == NULL)
-      break;
-  for (gsize i = done; i < n; i++)
-    shmobj_frame_clear (&frames[i]);
-  g_free (frames);
-  if (done == n)
-    return values;
-
-  for (gsize i = 0; i < done; i++)
-    g_variant_unref (values[i]);
-  g_free (values);
-  return NULL;
-}
-
 /**
  * shmobj_dict_keys:
  * @self: a dict
@@ -347,7 +163,7 @@ take_values (ShmobjFrame *frames, gsize n, GError **error)
  * @error: return location for an error
  *
  * Reads all keys, in the order in which they were first set.
- * [class@Shmobj.Dict] names the errors that every call can have.
+ * [class@Shmobj.Container] names the errors that every call can have.
  *
  * Returns: (array length=n_keys) (transfer full): the keys, or %NULL with an error. In C: give each
  *   back with g_variant_unref(), the array with g_free()
@@ -367,7 +183,7 @@ shmobj_dict_keys (ShmobjDict *self, gsize *n_keys, GError **error)
   *n_keys = 0;
   if (!shmobj_dict_keys_frames (self, &frames, &n, error))
     return NULL;
-  keys = take_values (frames, n, error);
+  keys = stored_take_values (frames, n, error);
   *n_keys = keys != NULL ? n : 0;
   return keys;
 }
@@ -396,7 +212,7 @@ shmobj_dict_items (ShmobjDict *self, GError **error)
   g_return_val_if_fail (SHMOBJ_IS_DICT (self), NULL);
 
   if (!shmobj_dict_items_frames (self, &frames, &n, error) ||
-      (values = take_values (frames, n, error)) == NULL)
+      (values = stored_take_values (frames, n, error)) == NULL)
     return NULL;
 
   g_variant_builder_init (&builder, G_VARIANT_TYPE ("a(vv)"));
@@ -520,8 +336,9 @@ shmobj_dict_pop (ShmobjDict *self, GVariant *key, GError **error)
 
   kept = g_variant_ref_sink (key);
   shmobj_frame_set_variant (&frame, kept);
-  return shmobj_dict_pop_frame_for (self, &frame, FALSE, &out, error) ? take_value (&out, error)
-                                                                      : NULL;
+  return shmobj_dict_pop_frame_for (self, &frame, FALSE, &out, error)
+             ? stored_take_value (&out, error)
+             : NULL;
 }
 
 /**

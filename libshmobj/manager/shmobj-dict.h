@@ -5,7 +5,7 @@
 #error "Only <shmobj.h> can be included directly."
 #endif
 
-#include "manager/shmobj-list.h"
+#include "manager/shmobj-container.h"
 #include "shmobj-version-macros.h"
 #include <gio/gio.h>
 
@@ -14,14 +14,8 @@ G_BEGIN_DECLS
 #define SHMOBJ_TYPE_DICT (shmobj_dict_get_type ())
 
 SHMOBJ_AVAILABLE_IN_1_0
-G_DECLARE_FINAL_TYPE (ShmobjDict, shmobj_dict, SHMOBJ, DICT, GObject)
+SHMOBJ_DECLARE_CONTAINER (ShmobjDict, shmobj_dict, DICT)
 
-SHMOBJ_AVAILABLE_IN_1_0
-const char *shmobj_dict_get_name (ShmobjDict *self);
-SHMOBJ_AVAILABLE_IN_1_0
-ShmobjManager *shmobj_dict_get_manager (ShmobjDict *self);
-SHMOBJ_AVAILABLE_IN_1_0
-guint64 shmobj_dict_get_revision (ShmobjDict *self, GError **error);
 SHMOBJ_AVAILABLE_IN_1_0
 gint64 shmobj_dict_get_length (ShmobjDict *self, GError **error);
 

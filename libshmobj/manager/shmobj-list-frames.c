@@ -8,11 +8,12 @@
  * set their results from scratch.
  */
 
-#include "manager/list-held.h"
+#include "manager/list-private.h"
 
 #include "base/shmobj-error.h"
 #include "manager/list-rows.h"
 #include "manager/normal.h"
+#include "manager/stored.h"
 
 typedef struct
 {
@@ -23,49 +24,13 @@ typedef struct
   gsize n_frames;
   const Normal *normal; /* what is looked for */
   ShmobjFrame *out;
-  GArray *range; /* of ShmobjFrame */
+  GArray *range;  /* stored_array_new() */
+  GError **error; /* what goes wrong while collecting */
   gint64 found;
   gint64 count;
   gboolean all;
   gboolean values_only; /* a pickle stays where it is */
-  ObjectHeader header;
 } Call;
-
-static gboolean
-read_list (ShmobjList *self,
-           gboolean (*func) (List *list, Call *call, GError **error),
-           Call *call,
-           GError **error)
-{
-  Held *held = shmobj_list_get_held (self);
-  GError *local_error = NULL;
-  StoreTxn txn;
-  List list;
-
-  if (!held_read (held, &txn, error))
-    return FALSE;
-
-  if (list_view (&list, &txn, held->id, &local_error))
-    func (&list, call, &local_error);
-  if (!store_read_end (&txn, error))
-    {
-      g_clear_error (&local_error);
-      return FALSE;
-    }
-  if (local_error == NULL)
-    return TRUE;
-  g_propagate_error (error, local_error);
-  return FALSE;
-}
-
-static gboolean
-write_list (ShmobjList *self, StoreFunc func, Call *call, gsize bytes, GError **error)
-{
-  Held *held = shmobj_list_get_held (self);
-
-  call->id = held->id;
-  return held_write (held, func, call, bytes, error);
-}
 
 /* From an index, which counts from the end when negative, to a position. */
 static gboolean
@@ -97,97 +62,65 @@ clamp (const List *list, gint64 bound)
 }
 
 static gboolean
-read_header (List *list, Call *call, GError **error)
-{
-  call->header = list->record.object;
-  call->header.length = list_length (list);
-  return TRUE;
-}
-
-gboolean
-shmobj_list_get_header (ShmobjList *self, ObjectHeader *header, GError **error)
-{
-  Call call = { 0 };
-
-  if (!read_list (self, read_header, &call, error))
-    return FALSE;
-  *header = call.header;
-  return TRUE;
-}
-
-static gboolean
 load_at (List *list, guint64 position, ShmobjFrame *out, GError **error)
 {
   StoreBytes stored;
 
-  return list_get (list, position, &stored) && held_load_frame (&stored, out, error);
+  return list_get (list, position, &stored) && stored_load_frame (&stored, out, error);
 }
 
 static gboolean
-read_one (List *list, Call *call, GError **error)
+read_one (StoreTxn *txn, gpointer data, GError **error)
 {
+  Call *call = data;
   guint64 position;
+  List list;
 
-  return find_index (list, call->start, &position, error) &&
-         load_at (list, position, call->out, error);
+  return list_view (&list, txn, call->id, error) &&
+         find_index (&list, call->start, &position, error) &&
+         load_at (&list, position, call->out, error);
 }
 
 gboolean
 shmobj_list_get_frame (ShmobjList *self, gint64 index, ShmobjFrame *out, GError **error)
 {
-  Call call = { .start = index, .out = out };
+  Call call = { .id = container_get_id (self), .start = index, .out = out };
 
   *out = (ShmobjFrame){ 0 };
-  return read_list (self, read_one, &call, error);
+  return container_read (self, read_one, &call, error);
 }
-
-static void
-clear_frame (gpointer frame)
-{
-  shmobj_frame_clear (frame);
-}
-
-typedef struct
-{
-  GArray *frames;
-  GError **error;
-} Collector;
 
 static gboolean
 collect (guint64 position, const StoreBytes *stored, gpointer data)
 {
-  Collector *collector = data;
-  ShmobjFrame frame;
+  Call *call = data;
 
-  if (!held_load_frame (stored, &frame, collector->error))
-    return FALSE;
-  g_array_append_val (collector->frames, frame);
-  return TRUE;
+  return stored_array_add (call->range, stored, call->error);
 }
 
 static gboolean
-read_range (List *list, Call *call, GError **error)
+read_range (StoreTxn *txn, gpointer data, GError **error)
 {
-  Collector collector = { call->range, error };
+  Call *call = data;
+  List list;
 
-  return list_each (list, clamp (list, call->start), clamp (list, call->end), collect, &collector);
+  call->error = error;
+  return list_view (&list, txn, call->id, error) &&
+         list_each (&list, clamp (&list, call->start), clamp (&list, call->end), collect, call);
 }
 
 gboolean
 shmobj_list_get_range_frames (
     ShmobjList *self, gint64 start, gint64 end, ShmobjFrame **out, gsize *n_out, GError **error)
 {
-  g_autoptr (GArray) range = g_array_new (FALSE, FALSE, sizeof (ShmobjFrame));
-  Call call = { .start = start, .end = end, .range = range };
+  g_autoptr (GArray) range = stored_array_new ();
+  Call call = { .id = container_get_id (self), .start = start, .end = end, .range = range };
 
   *out = NULL;
   *n_out = 0;
-  g_array_set_clear_func (range, clear_frame);
-  if (!read_list (self, read_range, &call, error))
+  if (!container_read (self, read_range, &call, error))
     return FALSE;
-
-  g_array_set_clear_func (range, NULL);
-  *out = (ShmobjFrame *) g_array_steal (range, n_out);
+  *out = stored_array_steal (range, n_out);
   return TRUE;
 }
 
@@ -230,22 +163,35 @@ search_first (List *list, Call *call, GError **error)
 }
 
 static gboolean
-search_all (List *list, Call *call, GError **error)
+find_first (StoreTxn *txn, gpointer data, GError **error)
 {
+  Call *call = data;
+  List list;
+
+  return list_view (&list, txn, call->id, error) && search_first (&list, call, error);
+}
+
+static gboolean
+count_all (StoreTxn *txn, gpointer data, GError **error)
+{
+  Call *call = data;
+  List list;
+
   call->count = 0;
-  return list_each (list, 0, list_length (list), match_all, call);
+  return list_view (&list, txn, call->id, error) &&
+         list_each (&list, 0, list_length (&list), match_all, call);
 }
 
 gint64
 shmobj_list_index_frame (ShmobjList *self, const ShmobjFrame *value, GError **error)
 {
   Normal normal;
-  Call call = { .normal = &normal };
+  Call call = { .id = container_get_id (self), .normal = &normal };
   gboolean found;
 
   if (!normal_init (&normal, value, error))
     return -1;
-  found = read_list (self, search_first, &call, error);
+  found = container_read (self, find_first, &call, error);
   normal_clear (&normal);
   return found ? call.found : -1;
 }
@@ -254,12 +200,12 @@ gint64
 shmobj_list_count_frame (ShmobjList *self, const ShmobjFrame *value, GError **error)
 {
   Normal normal;
-  Call call = { .normal = &normal };
+  Call call = { .id = container_get_id (self), .normal = &normal };
   gboolean counted;
 
   if (!normal_init (&normal, value, error))
     return -1;
-  counted = read_list (self, search_all, &call, error);
+  counted = container_read (self, count_all, &call, error);
   normal_clear (&normal);
   return counted ? call.count : -1;
 }
@@ -284,7 +230,7 @@ check_frames (const ShmobjFrame *frames, gsize n_frames, gsize *bytes, GError **
 {
   for (gsize i = 0; i < n_frames; i++)
     {
-      if (!held_check_frame (&frames[i], error))
+      if (!stored_check_frame (&frames[i], error))
         return FALSE;
       *bytes += frames[i].size + frames[i].type_length + 16;
     }
@@ -297,11 +243,11 @@ shmobj_list_extend_frames (ShmobjList *self,
                            gsize n_frames,
                            GError **error)
 {
-  Call call = { .frames = frames, .n_frames = n_frames };
+  Call call = { .id = container_get_id (self), .frames = frames, .n_frames = n_frames };
   gsize bytes = 1;
 
   return check_frames (frames, n_frames, &bytes, error) &&
-         write_list (self, do_extend, &call, bytes, error);
+         container_write (self, do_extend, &call, bytes, error);
 }
 
 gboolean
@@ -336,11 +282,13 @@ gboolean
 shmobj_list_replace_frames (
     ShmobjList *self, guint64 revision, const ShmobjFrame *frames, gsize n_frames, GError **error)
 {
-  Call call = { .revision = revision, .frames = frames, .n_frames = n_frames };
+  Call call = {
+    .id = container_get_id (self), .revision = revision, .frames = frames, .n_frames = n_frames
+  };
   gsize bytes = 1;
 
   return check_frames (frames, n_frames, &bytes, error) &&
-         write_list (self, do_replace, &call, bytes, error);
+         container_write (self, do_replace, &call, bytes, error);
 }
 
 static gboolean
@@ -375,10 +323,10 @@ static gboolean
 write_frame (
     ShmobjList *self, StoreFunc func, gint64 position, const ShmobjFrame *frame, GError **error)
 {
-  Call call = { .start = position, .frames = frame };
+  Call call = { .id = container_get_id (self), .start = position, .frames = frame };
 
-  return held_check_frame (frame, error) &&
-         write_list (self, func, &call, frame->size + frame->type_length + 16, error);
+  return stored_check_frame (frame, error) &&
+         container_write (self, func, &call, frame->size + frame->type_length + 16, error);
 }
 
 gboolean
@@ -407,7 +355,7 @@ do_pop (StoreTxn *txn, gpointer data, GError **error)
   if (!list_edit (&list, txn, call->id, error) ||
       !find_index (&list, call->start, &position, error) ||
       !load_at (&list, position, call->out, error) ||
-      (call->values_only && !held_check_value (call->out, error)))
+      (call->values_only && !stored_check_value (call->out, error)))
     return FALSE;
   list_delete (&list, position, 1);
   list_save (&list);
@@ -418,10 +366,12 @@ gboolean
 shmobj_list_pop_frame_for (
     ShmobjList *self, gint64 index, gboolean pickles, ShmobjFrame *out, GError **error)
 {
-  Call call = { .start = index, .out = out, .values_only = !pickles };
+  Call call = {
+    .id = container_get_id (self), .start = index, .out = out, .values_only = !pickles
+  };
 
   *out = (ShmobjFrame){ 0 };
-  if (write_list (self, do_pop, &call, 0, error))
+  if (container_write (self, do_pop, &call, 0, error))
     return TRUE;
   shmobj_frame_clear (out);
   return FALSE;
@@ -450,12 +400,12 @@ gboolean
 shmobj_list_remove_value_frame (ShmobjList *self, const ShmobjFrame *value, GError **error)
 {
   Normal normal;
-  Call call = { .normal = &normal };
+  Call call = { .id = container_get_id (self), .normal = &normal };
   gboolean removed;
 
   if (!normal_init (&normal, value, error))
     return FALSE;
-  removed = write_list (self, do_remove_value, &call, 0, error);
+  removed = container_write (self, do_remove_value, &call, 0, error);
   normal_clear (&normal);
   return removed;
 }
@@ -482,7 +432,7 @@ do_delete (StoreTxn *txn, gpointer data, GError **error)
 gboolean
 shmobj_list_clear_items (ShmobjList *self, gint64 start, gint64 end, gboolean all, GError **error)
 {
-  Call call = { .start = start, .end = end, .all = all };
+  Call call = { .id = container_get_id (self), .start = start, .end = end, .all = all };
 
-  return write_list (self, do_delete, &call, 0, error);
+  return container_write (self, do_delete, &call, 0, error);
 }

@@ -13,103 +13,33 @@
  * Negative indexes count from the end. Values are kept as given; where values are compared
  * ([method@Shmobj.List.index] and others), integers of every width are the same.
  *
- * All methods may be called from any thread and, after fork(), from the child. Changes wait for
- * others who change something in the same manager, as long as
- * [property@Shmobj.Manager:write-timeout-us] says, then they are `SHMOBJ_ERROR_BUSY`. Where there
- * is no more room they are `G_IO_ERROR_NO_SPACE`. On a list that was removed and is nobody's any
- * more every call is `G_IO_ERROR_NOT_FOUND`; where the store is damaged, `SHMOBJ_ERROR_CORRUPT`.
+ * [class@Shmobj.Container] says what all its methods have in common: threads, forks, errors.
  *
  * Since: 1.0
  */
 
-#include "manager/list-held.h"
+#include "manager/list-private.h"
 
-#include "manager/list-rows.h"
+#include "manager/stored.h"
 #include "objects/handle.h"
-#include "objects/shmobj-shareable.h"
 
 struct _ShmobjList
 {
-  GObject parent_instance;
-
-  Held held;
+  ShmobjContainer parent_instance;
 };
 
-enum
+struct _ShmobjListClass
 {
-  PROP_NAME = 1,
-  PROP_MANAGER,
+  ShmobjContainerClass parent_class;
 };
 
-static GParamSpec *properties[PROP_MANAGER + 1];
-
-static GVariant *
-shmobj_list_to_handle (ShmobjShareable *shareable, GUnixFDList *fds, GError **error);
-
-static void
-shmobj_list_shareable_init (ShmobjShareableInterface *iface)
-{
-  iface->to_handle = shmobj_list_to_handle;
-}
-
-G_DEFINE_FINAL_TYPE_WITH_CODE (ShmobjList,
-                               shmobj_list,
-                               G_TYPE_OBJECT,
-                               G_IMPLEMENT_INTERFACE (SHMOBJ_TYPE_SHAREABLE,
-                                                      shmobj_list_shareable_init))
-
-static void
-shmobj_list_finalize (GObject *object)
-{
-  held_clear (&SHMOBJ_LIST (object)->held);
-  G_OBJECT_CLASS (shmobj_list_parent_class)->finalize (object);
-}
-
-static void
-shmobj_list_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
-{
-  ShmobjList *self = SHMOBJ_LIST (object);
-
-  switch (id)
-    {
-    case PROP_NAME:
-      g_value_set_string (value, self->held.name);
-      break;
-    case PROP_MANAGER:
-      g_value_set_object (value, self->held.manager);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-    }
-}
+G_DEFINE_FINAL_TYPE (ShmobjList, shmobj_list, SHMOBJ_TYPE_CONTAINER)
 
 static void
 shmobj_list_class_init (ShmobjListClass *klass)
 {
-  GObjectClass *object_class = G_OBJECT_CLASS (klass);
-
-  object_class->finalize = shmobj_list_finalize;
-  object_class->get_property = shmobj_list_get_property;
-
-  /**
-   * ShmobjList:name: (getter get_name)
-   *
-   * The name under which it was opened; %NULL for a list without one.
-   *
-   * Since: 1.0
-   */
-  properties[PROP_NAME] =
-      g_param_spec_string ("name", NULL, NULL, NULL, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
-  /**
-   * ShmobjList:manager: (getter get_manager)
-   *
-   * The manager that it belongs to.
-   *
-   * Since: 1.0
-   */
-  properties[PROP_MANAGER] = g_param_spec_object ("manager", NULL, NULL, SHMOBJ_TYPE_MANAGER,
-                                                  G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
-  g_object_class_install_properties (object_class, G_N_ELEMENTS (properties), properties);
+  klass->parent_class.kind = KIND_LIST;
+  klass->parent_class.handle_class = "List";
 }
 
 static void
@@ -117,101 +47,20 @@ shmobj_list_init (ShmobjList *self)
 {
 }
 
-Held *
-shmobj_list_get_held (ShmobjList *self)
-{
-  return &self->held;
-}
-
-ShmobjList *
-shmobj_list_new_held (ShmobjManager *manager, guint64 id, const char *name, ShmobjOpenFlags flags)
-{
-  ShmobjList *self = g_object_new (SHMOBJ_TYPE_LIST, NULL);
-
-  held_init (&self->held, manager, id, name, flags);
-  return self;
-}
-
-static GVariant *
-shmobj_list_to_handle (ShmobjShareable *shareable, GUnixFDList *fds, GError **error)
-{
-  ShmobjList *self = SHMOBJ_LIST (shareable);
-
-  return manager_handle_of (self->held.manager, "List", &self->held, fds, error);
-}
-
 static GObject *
 list_from_handle (GVariant *handle_properties, int *fds, gsize n_fds, GError **error)
 {
-  return held_from_handle (handle_properties, n_fds, KIND_LIST, error);
+  return container_from_handle (SHMOBJ_TYPE_LIST, handle_properties, n_fds, error);
 }
 
 HANDLE_CLASS (list, "List", shmobj_list_get_type, list_from_handle)
-
-/**
- * shmobj_list_get_name:
- * @self: a list
- *
- * Tells under which name it was opened.
- *
- * Returns: (nullable): the name under which it was opened; %NULL for a list without one
- *
- * Since: 1.0
- */
-const char *
-shmobj_list_get_name (ShmobjList *self)
-{
-  g_return_val_if_fail (SHMOBJ_IS_LIST (self), NULL);
-
-  return self->held.name;
-}
-
-/**
- * shmobj_list_get_manager:
- * @self: a list
- *
- * Tells where it lives.
- *
- * Returns: (transfer none) (nullable): the manager that it belongs to
- *
- * Since: 1.0
- */
-ShmobjManager *
-shmobj_list_get_manager (ShmobjList *self)
-{
-  g_return_val_if_fail (SHMOBJ_IS_LIST (self), NULL);
-
-  return self->held.manager;
-}
-
-/**
- * shmobj_list_get_revision:
- * @self: a list
- * @error: return location for an error
- *
- * A number that grows with each change of the list, whoever makes it.
- * [class@Shmobj.List] names the errors that every call can have.
- *
- * Returns: the revision, at least 1; 0 with an error
- *
- * Since: 1.0
- */
-guint64
-shmobj_list_get_revision (ShmobjList *self, GError **error)
-{
-  ObjectHeader header;
-
-  g_return_val_if_fail (SHMOBJ_IS_LIST (self), 0);
-
-  return shmobj_list_get_header (self, &header, error) ? header.revision : 0;
-}
 
 /**
  * shmobj_list_get_length:
  * @self: a list
  * @error: return location for an error
  *
- * Counts what is in it, now. [class@Shmobj.List] names the errors that every call can have.
+ * Counts what is in it, now. [class@Shmobj.Container] names the errors that every call can have.
  *
  * Returns: the number of items, or -1 with an error
  *
@@ -220,22 +69,9 @@ shmobj_list_get_revision (ShmobjList *self, GError **error)
 gint64
 shmobj_list_get_length (ShmobjList *self, GError **error)
 {
-  ObjectHeader header;
-
   g_return_val_if_fail (SHMOBJ_IS_LIST (self), -1);
 
-  return shmobj_list_get_header (self, &header, error) ? (gint64) header.length : -1;
-}
-
-/* The value of a frame that is ours, which ends here. */
-static GVariant *
-take_value (ShmobjFrame *frame, GError **error)
-{
-  GVariant *value = shmobj_frame_steal_variant (frame, error);
-
-  if (value == NULL)
-    shmobj_frame_clear (frame);
-  return value;
+  return container_get_length (self, error);
 }
 
 /**
@@ -258,7 +94,8 @@ shmobj_list_get (ShmobjList *self, gint64 index, GError **error)
 
   g_return_val_if_fail (SHMOBJ_IS_LIST (self), NULL);
 
-  return shmobj_list_get_frame (self, index, &frame, error) ? take_value (&frame, error) : NULL;
+  return shmobj_list_get_frame (self, index, &frame, error) ? stored_take_value (&frame, error)
+                                                            : NULL;
 }
 
 /**
@@ -270,7 +107,7 @@ shmobj_list_get (ShmobjList *self, gint64 index, GError **error)
  * @error: return location for an error
  *
  * Reads items, all from the same state of the list. Bounds outside of the list mean its ends.
- * [class@Shmobj.List] names the errors that every call can have.
+ * [class@Shmobj.Container] names the errors that every call can have.
  *
  * Returns: (array length=n_values) (transfer full): the items, or %NULL with an error. In C: give
  *   each back with g_variant_unref(), the array with g_free()
@@ -282,7 +119,7 @@ shmobj_list_get_range (ShmobjList *self, gint64 start, gint64 end, gsize *n_valu
 {
   ShmobjFrame *frames;
   GVariant **values;
-  gsize n, done;
+  gsize n;
 
   g_return_val_if_fail (SHMOBJ_IS_LIST (self), NULL);
   g_return_val_if_fail (n_values != NULL, NULL);
@@ -291,23 +128,9 @@ shmobj_list_get_range (ShmobjList *self, gint64 start, gint64 end, gsize *n_valu
   if (!shmobj_list_get_range_frames (self, start, end, &frames, &n, error))
     return NULL;
 
-  values = g_new0 (GVariant *, n + 1);
-  for (done = 0; done < n; done++)
-    if ((values[done] = shmobj_frame_steal_variant (&frames[done], error)) == NULL)
-      break;
-  for (gsize i = done; i < n; i++)
-    shmobj_frame_clear (&frames[i]);
-  g_free (frames);
-
-  if (done == n)
-    {
-      *n_values = n;
-      return values;
-    }
-  for (gsize i = 0; i < done; i++)
-    g_variant_unref (values[i]);
-  g_free (values);
-  return NULL;
+  values = stored_take_values (frames, n, error);
+  *n_values = values != NULL ? n : 0;
+  return values;
 }
 
 /**
@@ -343,7 +166,7 @@ shmobj_list_index (ShmobjList *self, GVariant *value, GError **error)
  * @error: return location for an error
  *
  * Counts the items that equal @value. Integers of every width are the same.
- * [class@Shmobj.List] names the errors that every call can have.
+ * [class@Shmobj.Container] names the errors that every call can have.
  *
  * Returns: how many there are, or -1 with an error
  *
@@ -369,7 +192,7 @@ shmobj_list_count (ShmobjList *self, GVariant *value, GError **error)
  * @value: what to look for
  * @error: return location for an error
  *
- * Looks for something. [class@Shmobj.List] names the errors that every call can have.
+ * Looks for something. [class@Shmobj.Container] names the errors that every call can have.
  *
  * Returns: whether an item equals @value; %FALSE with or without an error
  *
@@ -529,8 +352,9 @@ shmobj_list_pop (ShmobjList *self, gint64 index, GError **error)
 
   g_return_val_if_fail (SHMOBJ_IS_LIST (self), NULL);
 
-  return shmobj_list_pop_frame_for (self, index, FALSE, &frame, error) ? take_value (&frame, error)
-                                                                       : NULL;
+  return shmobj_list_pop_frame_for (self, index, FALSE, &frame, error)
+             ? stored_take_value (&frame, error)
+             : NULL;
 }
 
 /**

@@ -5,24 +5,17 @@
 #error "Only <shmobj.h> can be included directly."
 #endif
 
+#include "manager/shmobj-container.h"
 #include "shmobj-version-macros.h"
 #include <gio/gio.h>
 
 G_BEGIN_DECLS
 
-typedef struct _ShmobjManager ShmobjManager;
-
 #define SHMOBJ_TYPE_LIST (shmobj_list_get_type ())
 
 SHMOBJ_AVAILABLE_IN_1_0
-G_DECLARE_FINAL_TYPE (ShmobjList, shmobj_list, SHMOBJ, LIST, GObject)
+SHMOBJ_DECLARE_CONTAINER (ShmobjList, shmobj_list, LIST)
 
-SHMOBJ_AVAILABLE_IN_1_0
-const char *shmobj_list_get_name (ShmobjList *self);
-SHMOBJ_AVAILABLE_IN_1_0
-ShmobjManager *shmobj_list_get_manager (ShmobjList *self);
-SHMOBJ_AVAILABLE_IN_1_0
-guint64 shmobj_list_get_revision (ShmobjList *self, GError **error);
 SHMOBJ_AVAILABLE_IN_1_0
 gint64 shmobj_list_get_length (ShmobjList *self, GError **error);
 

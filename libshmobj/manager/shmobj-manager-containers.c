@@ -10,9 +10,8 @@
 
 #include "manager/shmobj-manager.h"
 
-#include "manager/dict-held.h"
+#include "manager/container.h"
 #include "manager/dict-rows.h"
-#include "manager/list-held.h"
 #include "manager/list-rows.h"
 #include "manager/nameless.h"
 
@@ -145,7 +144,8 @@ shmobj_manager_open_list (ShmobjManager *self,
 
   g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
 
-  return open_held (self, &how, error) ? shmobj_list_new_held (self, how.id, name, flags) : NULL;
+  return open_held (self, &how, error) ? container_new (SHMOBJ_TYPE_LIST, self, how.id, name, flags)
+                                       : NULL;
 }
 
 /**
@@ -178,5 +178,6 @@ shmobj_manager_open_dict (ShmobjManager *self,
 
   g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
 
-  return open_held (self, &how, error) ? shmobj_dict_new_held (self, how.id, name, flags) : NULL;
+  return open_held (self, &how, error) ? container_new (SHMOBJ_TYPE_DICT, self, how.id, name, flags)
+                                       : NULL;
 }

@@ -18,7 +18,7 @@
 #include "manager/shmobj-manager.h"
 
 #include "base/shmobj-error.h"
-#include "manager/held.h"
+#include "manager/manager-private.h"
 #include "manager/nameless.h"
 #include "objects/lock-private.h"
 #include "objects/queue-private.h"

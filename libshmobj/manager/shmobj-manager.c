@@ -27,8 +27,7 @@
 #include "base/shmobj-error.h"
 #include "base/sys.h"
 #include "manager/address.h"
-#include "manager/dict-held.h"
-#include "manager/list-held.h"
+#include "manager/container.h"
 #include "objects/handle.h"
 #include "objects/shmobj-shareable.h"
 
@@ -463,22 +462,20 @@ shmobj_manager_to_handle (ShmobjShareable *shareable, GUnixFDList *fds, GError *
  * private manager lives at least until the receiver has opened it; the second holds the object
  * likewise. */
 GVariant *
-manager_handle_of (
-    ShmobjManager *self, const char *class_name, Held *held, GUnixFDList *fds, GError **error)
+manager_handle_of (ShmobjManager *self,
+                   const char *class_name,
+                   ShmobjContainer *container,
+                   GUnixFDList *fds,
+                   GError **error)
 {
   GVariantDict dict;
   GVariant *handle;
   int fd_array[2] = { -1, -1 };
 
-  if (self == NULL)
-    {
-      g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CLOSED, "The object belongs to no manager");
-      return NULL;
-    }
   if (!manager_enter (self, error))
     return NULL;
   fd_array[0] = self->directory->fd;
-  if (held != NULL && (fd_array[1] = holds_for_travel (&self->holds, held->id)) < 0)
+  if (container != NULL && (fd_array[1] = holds_for_travel (&self->holds, container->id)) < 0)
     {
       g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "Holding an object: %s",
                    g_strerror (errno));
@@ -487,14 +484,14 @@ manager_handle_of (
 
   g_variant_dict_init (&dict, NULL);
   g_variant_dict_insert (&dict, "path", "s", self->directory->path);
-  if (held != NULL)
+  if (container != NULL)
     {
-      g_variant_dict_insert (&dict, "id", "t", held->id);
-      g_variant_dict_insert (&dict, "name", "s", held->name != NULL ? held->name : "");
-      g_variant_dict_insert (&dict, "read-only", "b", held->read_only);
+      g_variant_dict_insert (&dict, "id", "t", container->id);
+      g_variant_dict_insert (&dict, "name", "s", container->name != NULL ? container->name : "");
+      g_variant_dict_insert (&dict, "read-only", "b", container->read_only);
     }
-  handle = handle_new (class_name, g_variant_dict_end (&dict), fds, fd_array, held != NULL ? 2 : 1,
-                       error);
+  handle = handle_new (class_name, g_variant_dict_end (&dict), fds, fd_array,
+                       container != NULL ? 2 : 1, error);
   sys_close (fd_array[1]);
   return handle;
 }

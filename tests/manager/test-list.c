@@ -325,15 +325,15 @@ test_counts_revisions (void)
 {
   g_autoptr (ShmobjManager) manager = new_manager ();
   g_autoptr (ShmobjList) list = new_list (manager), again = new_list (manager);
-  guint64 first = shmobj_list_get_revision (list, NULL);
+  guint64 first = shmobj_container_get_revision (SHMOBJ_CONTAINER (list), NULL);
 
   g_assert_cmpuint (first, >, 0);
   g_assert_true (shmobj_list_append (list, g_variant_new_int32 (1), NULL));
-  g_assert_cmpuint (shmobj_list_get_revision (again, NULL), ==, first + 1);
+  g_assert_cmpuint (shmobj_container_get_revision (SHMOBJ_CONTAINER (again), NULL), ==, first + 1);
   g_assert_false (shmobj_list_remove_value (list, g_variant_new_int32 (2), NULL));
-  g_assert_cmpuint (shmobj_list_get_revision (again, NULL), ==, first + 1);
+  g_assert_cmpuint (shmobj_container_get_revision (SHMOBJ_CONTAINER (again), NULL), ==, first + 1);
   g_assert_true (shmobj_list_clear (again, NULL));
-  g_assert_cmpuint (shmobj_list_get_revision (list, NULL), ==, first + 2);
+  g_assert_cmpuint (shmobj_container_get_revision (SHMOBJ_CONTAINER (list), NULL), ==, first + 2);
 }
 
 static void

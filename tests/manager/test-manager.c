@@ -5,7 +5,8 @@
 #include <shmobj.h>
 
 #include "manager/address.h"
-#include "manager/held.h"
+#include "manager/manager-private.h"
+#include "manager/names.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -84,8 +85,8 @@ test_named_is_one (void)
   same = shmobj_manager_open_list (second, "l", SHMOBJ_OPEN_EXISTING, NULL, NULL);
   g_assert_true (shmobj_list_append (list, g_variant_new_int32 (1), NULL));
   g_assert_cmpint (shmobj_list_get_length (same, NULL), ==, 1);
-  g_assert_true (shmobj_list_get_manager (same) == second);
-  g_assert_cmpstr (shmobj_list_get_name (same), ==, "l");
+  g_assert_true (shmobj_container_get_manager (SHMOBJ_CONTAINER (same)) == second);
+  g_assert_cmpstr (shmobj_container_get_name (SHMOBJ_CONTAINER (same)), ==, "l");
 
   g_clear_object (&list);
   g_clear_object (&same);
@@ -188,7 +189,7 @@ test_removed_lives_for_its_holders (void)
   g_assert_cmpstr (shmobj_manager_lookup (manager, "l", NULL), ==, "list");
 
   nameless = shmobj_manager_open_list (manager, NULL, 0, NULL, NULL);
-  g_assert_null (shmobj_list_get_name (nameless));
+  g_assert_null (shmobj_container_get_name (SHMOBJ_CONTAINER (nameless)));
   g_assert_true (shmobj_list_append (nameless, g_variant_new_int32 (1), NULL));
   g_assert_cmpint (shmobj_list_get_length (next, NULL), ==, 0);
 }

@@ -5,8 +5,7 @@
 
 #include <shmobj.h>
 
-#include "manager/dict-held.h"
-#include "manager/list-held.h"
+#include "manager/container.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -89,12 +88,12 @@ do_scribble (StoreTxn *txn, gpointer data, GError **error)
 }
 
 static void
-scribble_on (Held *held, GRand *random)
+scribble_on (gpointer container, GRand *random)
 {
-  Scribble scribble = { held->id, random };
+  Scribble scribble = { container_get_id (container), random };
   g_autoptr (GError) error = NULL;
 
-  held_write (held, do_scribble, &scribble, 10000, &error);
+  container_write (container, do_scribble, &scribble, 10000, &error);
   g_assert_no_error (error);
 }
 
@@ -261,7 +260,7 @@ test_list (void)
       for (guint k = 0; k < 30; k++)
         {
           if (k % 10 == 0)
-            scribble_on (shmobj_list_get_held (list), random);
+            scribble_on (list, random);
           use_list (list, random);
         }
       g_assert_true (shmobj_manager_remove (manager, "l", NULL));
@@ -283,7 +282,7 @@ test_dict (void)
       for (guint k = 0; k < 60; k++)
         {
           if (k % 10 == 0)
-            scribble_on (shmobj_dict_get_held (dict), random);
+            scribble_on (dict, random);
           use_dict (dict, random);
         }
       g_assert_true (shmobj_manager_remove (manager, "d", NULL));

@@ -12,8 +12,7 @@
 
 #include <shmobj.h>
 
-#include "manager/held.h"
-#include "manager/list-held.h"
+#include "manager/container.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -193,7 +192,7 @@ objects_made (void)
   g_autoptr (ShmobjManager) manager = open_manager ();
   g_autoptr (ShmobjList) list = shmobj_manager_open_list (manager, NULL, 0, NULL, NULL);
 
-  return shmobj_list_get_held (list)->id;
+  return container_get_id (list);
 }
 
 static void

@@ -121,7 +121,7 @@ list_replace (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n)
       Py_END_ALLOW_THREADS;
 
       if (!done && g_error_matches (error, SHMOBJ_ERROR, SHMOBJ_ERROR_BUSY) &&
-          shmobj_list_get_revision (self.list, NULL) != revision)
+          shmobj_container_get_revision (SHMOBJ_CONTAINER (self.list), NULL) != revision)
         g_clear_error (&error);
       result = done || error == NULL ? PyBool_FromLong (done) : errors_raise (error);
     }

@@ -41,7 +41,7 @@ def adapt(module, extension):
             cls.__init__ = _init
         if issubclass(cls, module.Shareable):
             cls.__reduce__ = _sharing.reduce
-            if hasattr(cls, "close"):
+            if "close" in vars(cls):
                 cls.close = _sharing.closing(cls.close)
 
     def give(cls, common, plain):

@@ -150,6 +150,16 @@ test('dict/keys-that-cannot-be', () => {
     equal(dict.size, 0);
 });
 
+test('container/is-the-parent-of-both', () => {
+    for (const container of [manager.list('parent-l'), manager.dict('parent-d')]) {
+        equal(container instanceof Shmobj.Container, true);
+        equal(container.manager, manager);
+        equal([container.get_revision(), container.name.startsWith('parent-')], [1, true]);
+        container.close();
+        throws(() => container.get_length(), Shmobj.Error, Shmobj.Error.CLOSED);
+    }
+});
+
 test('queue/many', () => {
     const queue = manager.queue();
     equal(queue.put_many([1, 'two', null]), 3);

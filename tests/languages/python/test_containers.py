@@ -299,6 +299,16 @@ class Manager(unittest.TestCase):
                 event.set()
             self.assertTrue(event.is_set())
 
+    def test_containers_have_a_parent(self):
+        manager = Shmobj.Manager()
+        for container in manager.list("l"), manager.dict("d"):
+            self.assertIsInstance(container, Shmobj.Container)
+            self.assertIs(container.get_manager(), manager)
+            self.assertEqual((container.get_revision(), container.props.name), (1, container.get_name()))
+            container.close()
+            with self.assertRaises(Shmobj.Closed):
+                len(container)
+
     def test_names(self):
         manager = Shmobj.Manager()
         todo = manager.list("todo")

@@ -74,6 +74,23 @@ void test_dict () {
   });
 }
 
+void test_container () {
+  check ((manager) => {
+    Shmobj.Container[] all = { manager.open_list ("l"), manager.open_dict ("d") };
+
+    foreach (unowned var container in all) {
+      assert (container.manager == manager && container.get_revision () == 1);
+      container.close ();
+      try {
+        container.get_revision ();
+        assert_not_reached ();
+      } catch (Shmobj.Error.CLOSED error) {
+      }
+    }
+    assert (all[0].name == "l" && all[1].name == "d");
+  });
+}
+
 void test_manager () {
   check ((manager) => {
     manager.open_queue ("jobs", Shmobj.OpenFlags.DEFAULT, 3).put ("x");
@@ -102,6 +119,7 @@ int main (string[] args) {
   Test.add_func ("/vala/list/is-indexed-and-assigned-to", test_list);
   Test.add_func ("/vala/list/in-a-loop", test_list_loop);
   Test.add_func ("/vala/dict/is-indexed-and-assigned-to", test_dict);
+  Test.add_func ("/vala/container/is-the-parent-of-both", test_container);
   Test.add_func ("/vala/manager/opens-by-name", test_manager);
   return Test.run ();
 }

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "base/arena.h"
+#include "manager/directory.h"
+#include "manager/holds.h"
+#include "manager/shmobj-container.h"
+#include "manager/store.h"
+
+/* What a manager is for the objects that it opens, and for the bus. */
+
+/* manager/shmobj-manager.c */
+Store *manager_get_store (ShmobjManager *self, GError **error);
+gboolean manager_enter (ShmobjManager *self, GError **error);
+gint64 manager_get_timeout (ShmobjManager *self);
+Directory *manager_get_directory (ShmobjManager *self);
+Holds *manager_get_holds (ShmobjManager *self);
+Arena *manager_get_arena (ShmobjManager *self, GError **error);
+/* A handle: its properties, and the descriptors that keep the directory and the object alive.
+ * @container is NULL for the manager's own. */
+GVariant *manager_handle_of (ShmobjManager *self,
+                             const char *class_name,
+                             ShmobjContainer *container,
+                             GUnixFDList *fds,
+                             GError **error);
+/* From a handle: its manager. */
+ShmobjManager *manager_from_handle (GVariant *properties, GError **error);
+
+/* manager/shmobj-manager-objects.c */
+gboolean manager_remove_name (ShmobjManager *self, const char *name, GError **error);
+/* When nobody else is there: removes what nobody can have any more. */
+gboolean
+manager_sweep (Store *store, Holds *holds, int directory_fd, gint64 timeout_us, GError **error);
