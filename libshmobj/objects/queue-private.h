@@ -4,6 +4,9 @@
 #include "objects/channel.h"
 #include "objects/lazy-init.h"
 #include "objects/shmobj-queue.h"
+#include "objects/shmobj-shareable.h"
+
+#define QUEUE_MAXSIZE_MAX (1u << 30)
 
 struct _ShmobjQueue
 {
@@ -25,6 +28,7 @@ extern GType queue_type;
 #define QUEUE_CHECK(self) (G_TYPE_CHECK_INSTANCE_TYPE ((self), queue_type))
 
 gboolean queue_create (gpointer self, GError **error);
+GVariant *queue_to_handle (ShmobjShareable *shareable, GUnixFDList *list, GError **error);
 
 static inline gboolean
 queue_ensure (ShmobjQueue *self, GError **error)
