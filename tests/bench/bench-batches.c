@@ -90,8 +90,7 @@ main (int argc, char **argv)
   participants_init (&participants, &segment);
   ring_create (shared, CAPACITY);
   ring_attach (&ring, shared, data, CAPACITY, 0, &segment, &participants);
-  printf ("%.3f\n",
-          run_workers (put_all, 1, get_all, 1, NULL, run_number (argc, argv, 1, 4000000)));
+  run_print (run_workers (put_all, 1, get_all, 1, NULL, run_number (argc, argv, 1, 4000000)));
   participants_clear (&participants);
   segment_close (&segment);
   return 0;

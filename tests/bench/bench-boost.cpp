@@ -3,15 +3,15 @@
 /* Boost, for tools/bench: its queue between processes, and its lock-free queue for one writer and one
  * reader in shared memory, which neither waits nor survives a death: the ceiling. Prints nanoseconds.
  *
- *     bench-boost CASE [NUMBER…]
+ *     bench-boost message_queue|spsc CASE SIZE WRITERS READERS DEPTH MESSAGES
  */
 
-#include "run.h"
+#include "channel.h"
 
 #include <boost/interprocess/ipc/message_queue.hpp>
 #include <boost/lockfree/spsc_queue.hpp>
 
-#include <cstdio>
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -23,181 +23,140 @@ namespace ipc = boost::interprocess;
 namespace
 {
 
-constexpr std::size_t MESSAGE = 64;
-constexpr std::size_t DEPTH = 16384; // 1 MiB of messages
-constexpr std::size_t LARGE = 1024 * 1024;
+constexpr std::size_t DEPTH = 16384;
+constexpr std::size_t BYTES = 1024 * 1024; // of messages in a queue, if so many fit
+constexpr std::size_t FEWEST = 4;
 
-char buffer[LARGE];
+constexpr std::size_t
+depth_for (std::size_t size)
+{
+  return std::min (DEPTH, std::max (FEWEST, BYTES / size));
+}
 
 // ---- message_queue ----
 
-struct Queue
+std::unique_ptr<ipc::message_queue> queues[2];
+
+void
+queue_create ()
 {
-  std::string name;
-  std::unique_ptr<ipc::message_queue> queue;
+  std::size_t depth = channel_plan.depth > 0 ? channel_plan.depth : depth_for (channel_plan.size);
+
+  for (int i = 0; i < channel_plan.lanes; i++)
+    {
+      std::string name = "bench-boost-" + std::to_string (getpid ()) + "-" + std::to_string (i);
+
+      ipc::message_queue::remove (name.c_str ());
+      queues[i].reset (new ipc::message_queue (ipc::create_only, name.c_str (), depth, channel_plan.size));
+      ipc::message_queue::remove (name.c_str ()); // the mapping is enough: children inherit it
+    }
+}
+
+void
+queue_put (int lane, long n)
+{
+  for (; n > 0; n--)
+    queues[lane]->send (channel_plan.buffer, channel_plan.size, 0);
+}
+
+void
+queue_get (int lane, long n)
+{
+  ipc::message_queue::size_type got;
+  unsigned int priority;
+
+  for (; n > 0; n--)
+    queues[lane]->receive (channel_plan.buffer, channel_plan.size, got, priority);
+}
+
+// ---- spsc_queue: the size is part of its type ----
+
+template <std::size_t SIZE> struct Spsc
+{
+  struct Item
+  {
+    char bytes[SIZE];
+  };
+
+  typedef boost::lockfree::spsc_queue<Item, boost::lockfree::capacity<depth_for (SIZE)>> Queue;
+
+  static Queue *queue;
+
+  static void
+  create ()
+  {
+    queue = new (run_shared (sizeof (Queue))) Queue;
+  }
+
+  static void
+  put (long n)
+  {
+    Item *item = reinterpret_cast<Item *> (channel_plan.buffer);
+
+    for (; n > 0; n--)
+      while (!queue->push (*item))
+        ;
+  }
+
+  static void
+  get (long n)
+  {
+    Item *item = reinterpret_cast<Item *> (channel_plan.buffer);
+
+    for (; n > 0; n--)
+      while (!queue->pop (*item))
+        ;
+  }
+};
+
+template <std::size_t SIZE> typename Spsc<SIZE>::Queue *Spsc<SIZE>::queue;
+
+struct
+{
   std::size_t size;
-
-  Queue (const char *suffix, std::size_t depth, std::size_t message)
-      : name ("bench-boost-" + std::to_string (getpid ()) + suffix), size (message)
-  {
-    ipc::message_queue::remove (name.c_str ());
-    queue.reset (new ipc::message_queue (ipc::create_only, name.c_str (), depth, message));
-    ipc::message_queue::remove (name.c_str ()); // the mapping is enough: children inherit it
-  }
-
-  void
-  put ()
-  {
-    queue->send (buffer, size, 0);
-  }
-
-  void
-  get ()
-  {
-    ipc::message_queue::size_type got;
-    unsigned int priority;
-
-    queue->receive (buffer, size, got, priority);
-  }
+  void (*create) ();
+  void (*put) (long n);
+  void (*get) (long n);
+} const sizes[] = {
+  { 8, Spsc<8>::create, Spsc<8>::put, Spsc<8>::get },
+  { 64, Spsc<64>::create, Spsc<64>::put, Spsc<64>::get },
+  { 1024, Spsc<1024>::create, Spsc<1024>::put, Spsc<1024>::get },
+  { 65536, Spsc<65536>::create, Spsc<65536>::put, Spsc<65536>::get },
+  { 1048576, Spsc<1048576>::create, Spsc<1048576>::put, Spsc<1048576>::get },
 };
 
-void
-put_all (void *data, long n)
-{
-  for (; n > 0; n--)
-    static_cast<Queue *> (data)->put ();
-}
+unsigned int spsc;
 
 void
-get_all (void *data, long n)
+spsc_create ()
 {
-  for (; n > 0; n--)
-    static_cast<Queue *> (data)->get ();
+  while (sizes[spsc].size != channel_plan.size)
+    if (++spsc == sizeof sizes / sizeof sizes[0])
+      run_fail ("no such size");
+  sizes[spsc].create ();
 }
 
 void
-pairs (void *data, long n)
+spsc_put (int, long n)
 {
-  for (; n > 0; n--)
-    {
-      static_cast<Queue *> (data)->put ();
-      static_cast<Queue *> (data)->get ();
-    }
+  sizes[spsc].put (n);
 }
 
-double
-queue (int argc, char **argv)
+void
+spsc_get (int, long n)
 {
-  long maxsize = run_number (argc, argv, 4, 0);
-  Queue q ("", maxsize > 0 ? maxsize : DEPTH, MESSAGE);
-
-  return run_workers (put_all, run_number (argc, argv, 2, 1), get_all, run_number (argc, argv, 3, 1), &q,
-                      run_number (argc, argv, 5, 300000));
+  sizes[spsc].get (n);
 }
 
-double
-pair (int argc, char **argv)
-{
-  Queue q ("", DEPTH, MESSAGE);
-
-  return run_solo (pairs, &q, run_number (argc, argv, 2, 300000));
-}
-
-double
-large (int argc, char **argv)
-{
-  Queue q ("", 2, LARGE);
-
-  return run_solo (pairs, &q, run_number (argc, argv, 2, 200));
-}
-
-struct Trip
-{
-  Queue there, back;
+const Channel channels[] = {
+  { "message_queue", queue_create, nullptr, nullptr, queue_put, queue_get },
+  { "spsc", spsc_create, nullptr, nullptr, spsc_put, spsc_get },
 };
-
-void
-here (void *data, long n)
-{
-  for (; n > 0; n--)
-    {
-      static_cast<Trip *> (data)->there.put ();
-      static_cast<Trip *> (data)->back.get ();
-    }
-}
-
-void
-there (void *data, long n)
-{
-  for (; n > 0; n--)
-    {
-      static_cast<Trip *> (data)->there.get ();
-      static_cast<Trip *> (data)->back.put ();
-    }
-}
-
-double
-trip (int argc, char **argv)
-{
-  Trip t{ { "-there", DEPTH, MESSAGE }, { "-back", DEPTH, MESSAGE } };
-
-  return run_pair (here, there, &t, run_number (argc, argv, 2, 10000));
-}
-
-// ---- spsc_queue ----
-
-struct Item
-{
-  char bytes[MESSAGE];
-};
-
-typedef boost::lockfree::spsc_queue<Item, boost::lockfree::capacity<DEPTH>> Spsc;
-
-void
-push_all (void *data, long n)
-{
-  Item item;
-
-  std::memset (&item, 0, sizeof item);
-  for (; n > 0; n--)
-    while (!static_cast<Spsc *> (data)->push (item))
-      ;
-}
-
-void
-pop_all (void *data, long n)
-{
-  Item item;
-
-  for (; n > 0; n--)
-    while (!static_cast<Spsc *> (data)->pop (item))
-      ;
-}
-
-double
-spsc (int argc, char **argv)
-{
-  return run_workers (push_all, 1, pop_all, 1, new (run_shared (sizeof (Spsc))) Spsc,
-                      run_number (argc, argv, 2, 2000000));
-}
 
 } // namespace
 
 int
 main (int argc, char **argv)
 {
-  static const struct
-  {
-    const char *name;
-    double (*run) (int argc, char **argv);
-  } cases[] = { { "queue", queue }, { "pair", pair }, { "large", large }, { "trip", trip }, { "spsc", spsc } };
-
-  for (const auto &one : cases)
-    if (argc > 1 && std::strcmp (argv[1], one.name) == 0)
-      {
-        std::printf ("%.3f\n", one.run (argc, argv));
-        return 0;
-      }
-  std::fprintf (stderr, "bench-boost: no such case\n");
-  return 2;
+  return channel_main (argc, argv, channels, sizeof channels / sizeof channels[0]);
 }

@@ -3,7 +3,7 @@
 /* What sleepers cost who wait for a queue that stays empty: how often each wakes, and what CPU time
  * each uses, in one second.
  *
- *     bench-idle wakeups|cpu SLEEPERS [SECONDS]
+ *     bench-idle SLEEPERS [SECONDS]
  */
 
 #include "run.h"
@@ -64,12 +64,12 @@ sleeper (ShmobjQueue *queue)
 int
 main (int argc, char **argv)
 {
-  int n = run_number (argc, argv, 2, 1), pids[MOST];
-  double seconds = run_number (argc, argv, 3, 3);
+  int n = run_number (argc, argv, 1, 1), pids[MOST];
+  double seconds = run_number (argc, argv, 2, 3);
   g_autoptr (ShmobjQueue) queue = shmobj_queue_new (0, 0, NULL);
   Cost sum = { 0, 0 }, before[MOST];
 
-  if (argc < 2 || queue == NULL || n < 1 || n > MOST)
+  if (queue == NULL || n < 1 || n > MOST)
     return 2;
   for (int i = 0; i < n; i++)
     if ((pids[i] = run_fork ()) == 0)
@@ -87,7 +87,7 @@ main (int argc, char **argv)
       kill (pids[i], SIGKILL);
       waitpid (pids[i], NULL, 0);
     }
-  printf ("%.3f\n",
-          (strcmp (argv[1], "cpu") == 0 ? sum.cpu_ns / 1000.0 : sum.switches) / n / seconds);
+  printf ("{\"wakeups\": %.3f, \"cpu_us\": %.3f}\n", sum.switches / n / seconds,
+          sum.cpu_ns / 1000.0 / n / seconds);
   return 0;
 }

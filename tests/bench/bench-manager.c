@@ -114,7 +114,7 @@ main (int argc, char **argv)
     if (strcmp (argv[1], cases[i].name) == 0)
       {
         cases[i].prepare (&b, KEYS);
-        printf ("%.3f\n", run_served (cases[i].work, &b, run_number (argc, argv, 2, 10000)));
+        run_print (run_served (cases[i].work, &b, run_number (argc, argv, 2, 10000)));
         status = 0;
       }
   for (int i = 0; i < KEYS; i++)

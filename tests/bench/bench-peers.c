@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What one could do without any library, for tools/bench: words in shared memory, futexes, a
- * socketpair, memcpy, a robust mutex, LMDB by hand. Prints nanoseconds.
+/* What one could do without any library, for tools/bench: words in shared memory, futexes,
+ * memcpy, a robust mutex, LMDB by hand. Prints nanoseconds.
  *
  *     bench-peers CASE [NUMBER…]
  */
@@ -16,12 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define MESSAGE 64
 #define LARGE (1024 * 1024)
 
 /* ---- two words, each on lines of its own ---- */
@@ -44,10 +42,10 @@ words_here (void *data, long n)
 {
   Words *w = data;
 
-  for (uint32_t i = 0; i < n; i++)
+  for (uint32_t now = w->there; n > 0; n--, now++)
     {
-      atomic_store_explicit (&w->there, i + 1, memory_order_release);
-      spin_while (&w->back, i);
+      atomic_store_explicit (&w->there, now + 1, memory_order_release);
+      spin_while (&w->back, now);
     }
 }
 
@@ -56,14 +54,14 @@ words_there (void *data, long n)
 {
   Words *w = data;
 
-  for (uint32_t i = 0; i < n; i++)
+  for (uint32_t now = w->back; n > 0; n--, now++)
     {
-      spin_while (&w->there, i);
-      atomic_store_explicit (&w->back, i + 1, memory_order_release);
+      spin_while (&w->there, now);
+      atomic_store_explicit (&w->back, now + 1, memory_order_release);
     }
 }
 
-static double
+static RunResult
 case_words (int argc, char **argv)
 {
   return run_pair (words_here, words_there, run_shared (sizeof (Words)),
@@ -91,10 +89,10 @@ futex_here (void *data, long n)
 {
   Words *w = data;
 
-  for (uint32_t i = 0; i < n; i++)
+  for (uint32_t now = w->there; n > 0; n--, now++)
     {
-      store_and_wake (&w->there, i + 1);
-      sleep_while (&w->back, i);
+      store_and_wake (&w->there, now + 1);
+      sleep_while (&w->back, now);
     }
 }
 
@@ -103,14 +101,14 @@ futex_there (void *data, long n)
 {
   Words *w = data;
 
-  for (uint32_t i = 0; i < n; i++)
+  for (uint32_t now = w->back; n > 0; n--, now++)
     {
-      sleep_while (&w->there, i);
-      store_and_wake (&w->back, i + 1);
+      sleep_while (&w->there, now);
+      store_and_wake (&w->back, now + 1);
     }
 }
 
-static double
+static RunResult
 case_futex (int argc, char **argv)
 {
   run_on_one_cpu ();
@@ -118,63 +116,38 @@ case_futex (int argc, char **argv)
                    run_number (argc, argv, 2, 20000));
 }
 
-/* ---- a socketpair ---- */
-
-static char message[MESSAGE];
-
-static void
-socket_here (void *data, long n)
-{
-  const int *ends = data;
-
-  for (; n > 0; n--)
-    if (send (ends[0], message, MESSAGE, 0) != MESSAGE ||
-        recv (ends[0], message, MESSAGE, 0) != MESSAGE)
-      run_fail ("socketpair");
-}
-
-static void
-socket_there (void *data, long n)
-{
-  const int *ends = data;
-
-  for (; n > 0; n--)
-    if (recv (ends[1], message, MESSAGE, 0) != MESSAGE ||
-        send (ends[1], message, MESSAGE, 0) != MESSAGE)
-      run_fail ("socketpair");
-}
-
-static double
-case_socketpair (int argc, char **argv)
-{
-  int ends[2];
-
-  run_on_one_cpu ();
-  if (socketpair (AF_UNIX, SOCK_SEQPACKET, 0, ends) != 0)
-    run_fail ("socketpair");
-  return run_pair (socket_here, socket_there, ends, run_number (argc, argv, 2, 20000));
-}
-
 /* ---- memcpy ---- */
+
+typedef struct
+{
+  char *own, *shared;
+  size_t size;
+} Copy;
 
 static void
 copy_twice (void *data, long n)
 {
-  static char own[LARGE];
+  Copy *copy = data;
 
   for (; n > 0; n--)
     {
-      memcpy (data, own, LARGE);
+      memcpy (copy->shared, copy->own, copy->size);
       __asm__ volatile("" ::: "memory");
-      memcpy (own, data, LARGE);
+      memcpy (copy->own, copy->shared, copy->size);
       __asm__ volatile("" ::: "memory");
     }
 }
 
-static double
+static RunResult
 case_memcpy (int argc, char **argv)
 {
-  return run_solo (copy_twice, run_shared (LARGE), run_number (argc, argv, 2, 200));
+  size_t size = run_number (argc, argv, 2, LARGE);
+  Copy copy = { malloc (size), run_shared (size), size };
+
+  if (copy.own == NULL)
+    run_fail ("malloc");
+  memset (copy.own, 1, size);
+  return run_solo (copy_twice, &copy, run_number (argc, argv, 3, 200));
 }
 
 /* ---- a robust mutex ---- */
@@ -189,7 +162,7 @@ mutex_pair (void *data, long n)
     }
 }
 
-static double
+static RunResult
 case_mutex (int argc, char **argv)
 {
   pthread_mutex_t *mutex = run_shared (sizeof *mutex);
@@ -260,13 +233,13 @@ lmdb_read (void *data, long n)
   mdb_txn_abort (transaction);
 }
 
-static double
+static RunResult
 in_store (void (*work) (void *, long), long n)
 {
   char folder[] = "/dev/shm/bench-lmdb-XXXXXX", *file;
   MDB_txn *transaction;
   Store store;
-  double took;
+  RunResult took;
 
   if (mkdtemp (folder) == NULL)
     run_fail ("mkdtemp");
@@ -290,13 +263,13 @@ in_store (void (*work) (void *, long), long n)
   return took;
 }
 
-static double
+static RunResult
 case_lmdb_write (int argc, char **argv)
 {
   return in_store (lmdb_write, run_number (argc, argv, 2, 20000));
 }
 
-static double
+static RunResult
 case_lmdb_read (int argc, char **argv)
 {
   return in_store (lmdb_read, run_number (argc, argv, 2, 100000));
@@ -305,11 +278,10 @@ case_lmdb_read (int argc, char **argv)
 static const struct
 {
   const char *name;
-  double (*run) (int argc, char **argv);
+  RunResult (*run) (int argc, char **argv);
 } cases[] = {
-  { "words", case_words },         { "futex", case_futex }, { "socketpair", case_socketpair },
-  { "memcpy", case_memcpy },       { "mutex", case_mutex }, { "lmdb-write", case_lmdb_write },
-  { "lmdb-read", case_lmdb_read },
+  { "words", case_words }, { "futex", case_futex },           { "memcpy", case_memcpy },
+  { "mutex", case_mutex }, { "lmdb-write", case_lmdb_write }, { "lmdb-read", case_lmdb_read },
 };
 
 int
@@ -318,7 +290,7 @@ main (int argc, char **argv)
   for (unsigned int i = 0; argc > 1 && i < sizeof cases / sizeof cases[0]; i++)
     if (strcmp (argv[1], cases[i].name) == 0)
       {
-        printf ("%.3f\n", cases[i].run (argc, argv));
+        run_print (cases[i].run (argc, argv));
         return 0;
       }
   fprintf (stderr, "bench-peers: no such case\n");

@@ -160,7 +160,7 @@ main (int argc, char **argv)
     if (strcmp (argv[1], cases[i].name) == 0)
       {
         cases[i].prepare (&fd, KEYS);
-        printf ("%.3f\n", run_served (cases[i].work, &fd, run_number (argc, argv, 2, 5000)));
+        run_print (run_served (cases[i].work, &fd, run_number (argc, argv, 2, 5000)));
         status = 0;
       }
   if (fd >= 0)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The rows of tools/bench: what is measured, beside what, and what we aim at.
 
-A program is (its name, its case, arguments…); it prints nanoseconds. The last argument is a number of
-rounds, which --quick divides. A ratio tells how many times as fast we are as the peer (FASTER, at least
-the aim), or how many times as long we take (LONGER, at most the aim)."""
+A program is (its name, its case, arguments…). Its last argument is a number of rounds, which --quick divides.
+A ratio tells how many times as fast we are as the peer (FASTER, at least the aim), or how many times as long we
+take (LONGER, at most the aim)."""
 
 from typing import NamedTuple, Optional
 
@@ -11,28 +11,28 @@ FASTER = "faster"
 LONGER = "longer"
 
 
-class Row(NamedTuple):
-    what: str
-    peer_name: str
-    ours: tuple
-    peer: Optional[tuple]
-    unit: str = "M/s"  # or us, ns: how both are shown
+class Beside(NamedTuple):
+    """A peer."""
+    name: str
+    program: tuple
     ratio: str = FASTER
     aim: Optional[float] = None
     floor: Optional[float] = None  # what must hold; the aim, where left out
 
 
+class Row(NamedTuple):
+    what: str
+    ours: tuple
+    besides: list = []
+    unit: str = "M/s"  # how both are shown
+    takes: str = "ns"  # which of the printed numbers
+    limit: Optional[tuple] = None  # for what has no peer: (at least, or at most; how much), in the unit
+
+
 class Section(NamedTuple):
     title: str
     rows: list
-
-
-def c(case, *arguments):
-    return ("bench-objects", case, *arguments)
-
-
-def boost(case, *arguments):
-    return ("bench-boost", case, *arguments)
+    rounds: int = 5
 
 
 def peers(case, *arguments):
@@ -43,64 +43,162 @@ def python(module, case, n):
     return ("bench-python.py", module, case, n)
 
 
-def in_python(what, case, n, **aims):
-    name = {"queue": "mp.Queue", "pipe": "mp.Pipe", "lock": "mp.Lock"}.get(case, "mp.Manager")
-    return Row(what, name, python("shmobj.multiprocessing", case, n), python("multiprocessing", case, n // 5),
-               "us", **aims)
+# ---- channels ----
 
+KIB = 1024
+MIB = 1024 * KIB
+
+CHANNELS = {
+    "ours": ("bench-queue", "queue"),
+    "our Pipe": ("bench-queue", "pipe"),
+    "Boost message_queue": ("bench-boost", "message_queue"),
+    "Boost lockfree spsc": ("bench-boost", "spsc"),
+    "POSIX mq": ("bench-kernel", "mqueue"),
+    "pipe": ("bench-kernel", "pipe"),
+    "socketpair": ("bench-kernel", "socketpair"),
+    "bare socketpair": ("bench-kernel", "packets"),
+}
+
+
+def channel(name, case, size, n, writers=1, readers=1, depth=0):
+    return (*CHANNELS[name], case, size, writers, readers, depth, n)
+
+
+def beside(name, case, size, n, *shape, **aims):
+    return Beside(name, channel(name, case, size, n, *shape), **aims)
+
+
+FAST = ("Boost lockfree spsc",)  # of those below, who gets as many messages as we
+
+
+def one_to_one(what, size, n, slow_n, unit, names, **aims):
+    """@slow_n messages for those who take much longer than we, so that a round is as long."""
+    return Row(f"Queue {what}, 1:1", channel("ours", "flow", size, n),
+               [beside(name, "flow", size, n if name in FAST else slow_n, **aims.get(name, {})) for name in names], unit)
+
+
+EVERYBODY = ("Boost message_queue", "Boost lockfree spsc", "POSIX mq", "pipe", "socketpair")
+WITHOUT_MQ = tuple(name for name in EVERYBODY if name != "POSIX mq")  # its messages are 8 KiB at most
+WITHOUT_SPSC = tuple(name for name in WITHOUT_MQ if name != "Boost lockfree spsc")
+
+SIZES = [
+    one_to_one("8 B", 8, 3000000, 100000, "M/s", EVERYBODY),
+    one_to_one("64 B", 64, 2000000, 100000, "M/s", EVERYBODY,
+               **{"Boost message_queue": {"aim": 8, "floor": 4}, "Boost lockfree spsc": {"aim": 0.25}}),
+    one_to_one("1 KiB", KIB, 500000, 100000, "M/s", EVERYBODY),
+    one_to_one("64 KiB", 64 * KIB, 10000, 5000, "us", WITHOUT_MQ),
+    one_to_one("1 MiB", MIB, 500, 300, "us", WITHOUT_MQ),
+    one_to_one("64 MiB", 64 * MIB, 6, 4, "ms", WITHOUT_SPSC),
+]
+
+ONE_TO_ONE = channel("ours", "flow", 64, 1000000)
+
+
+def crowd(writers, readers, names=("Boost message_queue", "pipe")):
+    return Row(f"Queue 64 B, {writers}:{readers}", channel("ours", "flow", 64, 1000000, writers, readers),
+               [Beside("our 1:1", ONE_TO_ONE, aim=0.7, floor=0.5),
+                *(beside(name, "flow", 64, 50000, writers, readers) for name in names)])
+
+
+def bounded(maxsize, n, peer_n, names=("Boost message_queue",)):
+    return Row(f"Queue 64 B, 2:2, maxsize {maxsize}", channel("ours", "flow", 64, n, 2, 2, maxsize),
+               [beside(name, "flow", 64, peer_n, 2, 2, maxsize, aim=1 if name == "Boost message_queue" else None)
+                for name in names])
+
+
+def share(side, least):
+    """Of 8 on each side: what the worst gets done of what each would, were all alike."""
+    return Row(f"8:8, 64 B: the worst {side}'s share", channel("ours", "shares", 64, 0, 8, 8), unit="%", takes=side,
+               limit=(True, least))
+
+
+# ---- round trips: the median of single ones ----
+
+def trip(what, case, ours, n, *besides):
+    return Row(what, channel(ours, case, 64, n), besides, "us", "median_ns")
+
+
+def slow_trips(case, n, names):
+    return [beside(name, case, 64, n) for name in names]
+
+
+TRIPS = [
+    trip("Queue 64 B, both awake", "trip", "ours", 50000,
+         Beside("two spinning words", peers("words", 100000), LONGER, 3),
+         *slow_trips("trip", 5000, ("our Pipe", "Boost message_queue", "POSIX mq", "pipe"))),
+    trip("Pipe 64 B, both awake", "trip", "our Pipe", 5000, *slow_trips("trip", 5000, ("socketpair",))),
+    trip("Queue 64 B, asleep, one CPU", "trip-asleep", "ours", 10000,
+         Beside("bare futexes", peers("futex", 10000), LONGER, 1.25),
+         *slow_trips("trip-asleep", 10000, ("Boost message_queue", "POSIX mq", "pipe"))),
+    trip("Pipe 64 B, asleep, one CPU", "trip-asleep", "our Pipe", 10000,
+         beside("bare socketpair", "trip-asleep", 64, 10000, ratio=LONGER, aim=1.25)),
+]
+
+
+# ---- one process ----
+
+def c(case, *arguments):
+    return ("bench-objects", case, *arguments)
+
+
+ALONE = [
+    Row("Queue 64 B, put + get", channel("ours", "pair", 64, 500000),
+        [beside("Boost message_queue", "pair", 64, 300000, aim=1)], "ns"),
+    Row("Queue 1 MiB, put + get", channel("ours", "pair", MIB, 200),
+        [Beside("two memcpy", peers("memcpy", MIB, 200), LONGER, 1.3)], "us"),
+    Row("Queue 64 MiB, put + get", channel("ours", "pair", 64 * MIB, 3),
+        [Beside("two memcpy", peers("memcpy", 64 * MIB, 3), LONGER)], "ms"),
+    Row("Queue, GVariant (isd)", c("pair-variant", 50000), [Beside("the GVariant alone", c("variant", 50000), LONGER)],
+        "ns"),
+    Row("64 GVariants, put_many + get_many", c("many-variants", 50000),
+        [Beside("one by one", c("pair-variants", 50000), LONGER, 1)], "ns"),
+    Row("Lock, acquire + release", c("lock", 1000000), [Beside("robust mutex", peers("mutex", 1000000), LONGER, 2)],
+        "ns"),
+]
+
+
+# ---- managers: beside Python's (a server and pickles), Redis (a server) and LMDB without any of ours ----
 
 def in_manager(what, case, n):
-    """From C, beside Python's Manager (a server and pickles), Redis (a server) and LMDB without any of ours."""
-    ours = ("bench-manager", case, n)
     lmdb = peers("lmdb-write" if case in ("list-append", "dict-set") else "lmdb-read", n)
-    return [
-        Row(f"{what}", "mp.Manager", ours, python("multiprocessing", case, 2000), "us", FASTER, 60, 20),
-        Row(f"{what}", "Redis", ours, ("bench-redis", case, 2000), "us", FASTER, 25),
-        Row(f"{what}", "LMDB by hand", ours, lmdb, "us", LONGER),
-    ]
+    return Row(what, ("bench-manager", case, n),
+               [Beside("mp.Manager", python("multiprocessing", case, 2000), FASTER, 60, 20),
+                Beside("Redis", ("bench-redis", case, 2000), FASTER, 25), Beside("LMDB by hand", lmdb, LONGER)], "us")
 
 
-ONE_TO_ONE = c("queue", 1, 1, 0, 1000000)
+# ---- Python ----
+
+def in_python(what, case, n, **aims):
+    name = {"queue": "mp.Queue", "pipe": "mp.Pipe", "lock": "mp.Lock"}.get(case, "mp.Manager")
+    return Row(what, python("shmobj.multiprocessing", case, n),
+               [Beside(name, python("multiprocessing", case, n // 5), **aims)], "us")
 
 
-def crowd(writers, readers, floor=0.5):
-    return Row(f"Queue 64 B, {writers}:{readers}", "our 1:1", c("queue", writers, readers, 0, 1000000), ONE_TO_ONE,
-               aim=0.7, floor=floor)
+# ---- sleepers ----
 
-
-def bounded(maxsize, n, peer_n):
-    return Row(f"Queue 64 B, 2:2, maxsize {maxsize}", "Boost message_queue", c("queue", 2, 2, maxsize, n),
-               boost("queue", 2, 2, maxsize, peer_n), aim=1)
+def idle(what, sleepers, takes, unit, most):
+    return Row(what, ("bench-idle", sleepers, 3), unit=unit, takes=takes, limit=(False, most))
 
 
 SECTIONS = [
-    Section("Queue, between processes", [
-        Row("Queue 64 B, 1:1", "Boost message_queue", ONE_TO_ONE, boost("queue", 1, 1, 0, 300000), aim=8, floor=4),
-        Row("Queue 64 B, 1:1", "Boost lockfree spsc", ONE_TO_ONE, boost("spsc", 2000000), aim=0.25),
-        Row("Ring 64 B, 1:1, batches of 64", "Boost lockfree spsc", ("bench-batches", 4000000), boost("spsc", 2000000),
-            aim=0.8),
-        crowd(2, 2), crowd(8, 1), crowd(1, 8), crowd(8, 8), crowd(32, 32),
-        bounded(1, 20000, 2000), bounded(10, 50000, 5000), bounded(100, 200000, 20000),
+    Section("Queue, from one process to another", SIZES),
+    Section("Queue, many to many and bounded", [
+        crowd(2, 2), crowd(8, 1), crowd(1, 8), crowd(8, 8), crowd(32, 32, ()),
+        bounded(1, 20000, 2000, ("Boost message_queue", "POSIX mq")),
+        bounded(10, 50000, 5000, ("Boost message_queue", "POSIX mq")),
+        bounded(100, 200000, 20000),
     ]),
-    Section("Round trips", [
-        Row("Queue 64 B, both awake", "two spinning words", c("trip", 50000), peers("words", 200000), "us", LONGER, 3),
-        Row("Queue 64 B, asleep, one CPU", "bare futexes", c("trip-asleep", 20000), peers("futex", 20000), "us", LONGER,
-            1.25),
-        Row("Pipe 64 B, asleep, one CPU", "bare socketpair", c("pipe-asleep", 10000), peers("socketpair", 10000), "us",
-            LONGER, 1.25),
+    Section("Batches", [
+        Row("Ring 64 B, 1:1, batches of 64", ("bench-batches", 4000000),
+            [beside("Boost lockfree spsc", "flow", 64, 2000000, aim=0.8)]),
     ]),
-    Section("One process, CPU time", [
-        Row("Queue 64 B, put + get", "Boost message_queue", c("pair", 500000), boost("pair", 300000), "ns", FASTER, 1),
-        Row("Queue 1 MiB, put + get", "two memcpy", c("large", 200), peers("memcpy", 200), "us", LONGER, 1.3),
-        Row("Queue, GVariant (isd)", "the GVariant alone", c("pair-variant", 50000), c("variant", 50000), "ns", LONGER),
-        Row("64 GVariants, put_many + get_many", "one by one", c("many-variants", 50000), c("pair-variants", 50000), "ns",
-            LONGER, 1),
-        Row("Lock, acquire + release", "robust mutex", c("lock", 1000000), peers("mutex", 1000000), "ns", LONGER, 2),
-    ]),
+    Section("Fair shares", [share("writer", 25), share("reader", 25)], rounds=3),
+    Section("Round trips", TRIPS),
+    Section("One process, CPU time", ALONE),
     Section("Manager, from C", [
-        *in_manager("List, append", "list-append", 10000), *in_manager("List, read", "list-read", 50000),
-        *in_manager("Dict, set", "dict-set", 10000), *in_manager("Dict, get", "dict-get", 50000),
-    ]),
+        in_manager("List, append", "list-append", 10000), in_manager("List, read", "list-read", 50000),
+        in_manager("Dict, set", "dict-set", 10000), in_manager("Dict, get", "dict-get", 50000),
+    ], rounds=3),
     Section("Python", [
         in_python("Queue, put and get", "queue", 20000, aim=10, floor=3),
         in_python("Pipe, round trip", "pipe", 10000, aim=1),
@@ -109,26 +207,25 @@ SECTIONS = [
         in_python("list, read", "list-read", 10000, aim=25, floor=10),
         in_python("dict, set", "dict-set", 10000, aim=25, floor=10),
         in_python("dict, get", "dict-get", 10000, aim=25, floor=10),
-    ]),
-]
-
-# What it counts of sleepers: (what, program's case and arguments, unit, at most)
-IDLE = [
-    ("a lone sleeper: wake-ups", ("bench-idle", "wakeups", 1), "/s", 0),
-    ("a lone sleeper: CPU", ("bench-idle", "cpu", 1), "us/s", 0),
-    ("each in a pool of 4: wake-ups", ("bench-idle", "wakeups", 4), "/s", 1),
-    ("each in a pool of 4: CPU", ("bench-idle", "cpu", 4), "us/s", 100),
+    ], rounds=3),
+    Section("Idle", [
+        idle("a lone sleeper: wake-ups", 1, "wakeups", "/s", 0), idle("a lone sleeper: CPU", 1, "cpu_us", "us/s", 0),
+        idle("each in a pool of 4: wake-ups", 4, "wakeups", "/s", 1),
+        idle("each in a pool of 4: CPU", 4, "cpu_us", "us/s", 100),
+    ], rounds=1),
 ]
 
 # Instructions per round, in one process, counted by valgrind.
 INSTRUCTIONS = [
-    ("Queue, 64 B: put_data + get_into", c("pair", 1000)),
+    ("Queue, 64 B: put_data + get_into", channel("ours", "pair", 64, 1000)),
     ("Queue, GVariant (isd): new + put + get", c("pair-variant", 500)),
+    ("Queue, each of 64 GVariants: new + put_many + get_many", c("many-variants", 640)),
+    ("Pipe, 64 B: send_bytes + receive_bytes", channel("our Pipe", "pair", 64, 1000)),
     ("List: append of an integer", ("bench-manager", "list-append", 500)),
     ("List: get", ("bench-manager", "list-read", 500)),
     ("Dict: set", ("bench-manager", "dict-set", 500)),
     ("Dict: get", ("bench-manager", "dict-get", 500)),
     ("Lock: acquire + release", c("lock", 1000)),
-    ("Boost message_queue: send + receive", boost("pair", 1000)),
+    ("Boost message_queue: send + receive", channel("Boost message_queue", "pair", 64, 1000)),
     ("robust mutex: lock + unlock", peers("mutex", 1000)),
 ]

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Processes for the benchmark. Workers say that they are ready, spin until all are, and note when
- * they end: starting them is no part of what is measured. Where there are CPUs enough, each has one
- * of its own: which of them share one is else a matter of luck, and decides more than anything that
- * is measured. A worker dies with its parent, so an interrupted run leaves nothing behind. */
+/* Processes for the benchmark. Workers open what they need, run a little that is not counted, wait
+ * until all have, and note when they end: starting them is no part of what is measured. None leaves
+ * before all have ended, because a library may still be sending what its worker was rid of. Where
+ * there are CPUs enough, each has one of its own: which of them share one is else a matter of luck,
+ * and decides more than anything that is measured. A worker dies with its parent, so an interrupted
+ * run leaves nothing behind. */
 
 #include "run.h"
 
+#include <limits.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -15,17 +19,36 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define WARM_UP 8 /* that part of the messages goes before */
+#define WARM_UP 8     /* that part of the messages goes before */
+#define SAMPLES 20000 /* single rounds that are timed, at most */
+#define YIELDS 200    /* before a worker sleeps until the others are ready */
+#define NAP_US 50
+#define SHARES_US 1000000
 
 typedef struct
 {
-  _Atomic (int) ready, go;
-  _Atomic (long) ended_ns;
+  long cpu_ns, sleeps;
+} Used;
+
+typedef struct
+{
+  _Atomic (int) arrived, stage; /* who has ended a stage; which one may begin */
+  _Atomic (long) ended_ns, cpu_ns, sleeps;
 } Start;
+
+typedef struct
+{
+  RunWork work;
+  void *data;
+  int i, all; /* which one of how many */
+  long warm_up, n;
+} Worker;
 
 static long
 clock_ns (clockid_t clock)
@@ -34,6 +57,17 @@ clock_ns (clockid_t clock)
 
   clock_gettime (clock, &now);
   return now.tv_sec * 1000000000L + now.tv_nsec;
+}
+
+static Used
+used_by_us (void)
+{
+  struct rusage usage;
+
+  getrusage (RUSAGE_SELF, &usage);
+  return (Used){ (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000L +
+                     (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000L,
+                 usage.ru_nvcsw };
 }
 
 void
@@ -66,21 +100,50 @@ run_fork (void)
   return child;
 }
 
-void
-run_wait (int children)
+/* ---- stages ---- */
+
+/* For workers: says that a stage is over, and waits until the parent begins the next. */
+static void
+arrive (Start *start, int stage)
+{
+  int now;
+
+  atomic_fetch_add (&start->arrived, 1);
+  for (int i = 0; (now = atomic_load (&start->stage)) < stage; i++)
+    if (i < YIELDS)
+      sched_yield ();
+    else
+      syscall (SYS_futex, &start->stage, FUTEX_WAIT, now, NULL, NULL, 0);
+}
+
+/* For the parent: waits until so many have arrived, as they all live. */
+static void
+gather (Start *start, int workers)
+{
+  while (atomic_load (&start->arrived) < workers)
+    {
+      if (waitpid (-1, NULL, WNOHANG) > 0)
+        run_fail ("a worker failed");
+      usleep (NAP_US);
+    }
+  atomic_store (&start->arrived, 0);
+}
+
+static void
+begin (Start *start, int stage)
+{
+  atomic_store (&start->stage, stage);
+  syscall (SYS_futex, &start->stage, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+static void
+wait_for_children (int children)
 {
   int status;
 
   for (; children > 0; children--)
     if (wait (&status) < 0 || status != 0)
       run_fail ("a worker failed");
-}
-
-static void
-wait_for (_Atomic (int) *word, int value)
-{
-  while (atomic_load (word) != value)
-    sched_yield ();
 }
 
 /* Number @i of @all goes to the CPU of that number among those that we may use. */
@@ -100,95 +163,252 @@ take_own_cpu (int i, int all)
 }
 
 static void
-work_in_child (Start *start, int i, int all, RunWork work, void *data, long n)
+note_end (Start *start, Used before)
 {
-  long now, seen;
+  long now = clock_ns (CLOCK_MONOTONIC), seen = atomic_load (&start->ended_ns);
+  Used after;
+
+  while (now > seen && !atomic_compare_exchange_weak (&start->ended_ns, &seen, now))
+    ;
+  arrive (start, 3);
+  after = used_by_us ();
+  atomic_fetch_add (&start->cpu_ns, after.cpu_ns - before.cpu_ns);
+  atomic_fetch_add (&start->sleeps, after.sleeps - before.sleeps);
+}
+
+static void
+start_worker (Start *start, Worker worker)
+{
+  Used before;
 
   if (run_fork () != 0)
     return;
-  take_own_cpu (i, all);
-  atomic_fetch_add (&start->ready, 1);
-  wait_for (&start->go, 1);
-  work (data, n);
-  now = clock_ns (CLOCK_MONOTONIC);
-  seen = atomic_load (&start->ended_ns);
-  while (now > seen && !atomic_compare_exchange_weak (&start->ended_ns, &seen, now))
-    ;
+  take_own_cpu (worker.i, worker.all);
+  worker.work (worker.data, 0);
+  arrive (start, 1);
+  worker.work (worker.data, worker.warm_up);
+  arrive (start, 2);
+  before = used_by_us ();
+  worker.work (worker.data, worker.n);
+  note_end (start, before);
   _exit (0);
 }
 
-static double
-one_round (RunWork write, int writers, RunWork read, int readers, void *data, long total)
-{
-  Start *start = run_shared (sizeof *start);
-  long started_ns;
-  double took;
-
-  for (int i = 0; i < readers; i++)
-    work_in_child (start, i, writers + readers, read, data, total / readers);
-  for (int i = 0; i < writers; i++)
-    work_in_child (start, readers + i, writers + readers, write, data, total / writers);
-  wait_for (&start->ready, writers + readers);
-  started_ns = clock_ns (CLOCK_MONOTONIC);
-  atomic_store (&start->go, 1);
-  run_wait (writers + readers);
-  took = (double) (atomic_load (&start->ended_ns) - started_ns) / total;
-  munmap (start, sizeof *start);
-  return took;
-}
-
-double
+RunResult
 run_workers (RunWork write, int writers, RunWork read, int readers, void *data, long total)
 {
-  long whole = (long) writers * readers, warm_up = total / WARM_UP;
+  Start *start = run_shared (sizeof *start);
+  long whole = (long) writers * readers, warm_up, started_ns;
+  int all = writers + readers;
+  RunResult result;
 
-  one_round (write, writers, read, readers, data, (warm_up + whole - 1) / whole * whole);
-  return one_round (write, writers, read, readers, data, (total + whole - 1) / whole * whole);
+  warm_up = (total / WARM_UP + whole - 1) / whole * whole;
+  total = (total + whole - 1) / whole * whole;
+  for (int i = 0; i < all; i++)
+    {
+      int side = i < readers ? readers : writers;
+
+      start_worker (start, (Worker){ i < readers ? read : write, data, i, all, warm_up / side,
+                                     total / side });
+    }
+  gather (start, all);
+  begin (start, 1);
+  gather (start, all);
+  started_ns = clock_ns (CLOCK_MONOTONIC);
+  begin (start, 2);
+  gather (start, all);
+  begin (start, 3);
+  wait_for_children (all);
+  result = (RunResult){ (double) (start->ended_ns - started_ns) / total,
+                        (double) start->cpu_ns / total, (double) start->sleeps / total, -1, -1 };
+  munmap (start, sizeof *start);
+  return result;
 }
 
-double
+/* ---- round trips ---- */
+
+static int
+compare (const void *a, const void *b)
+{
+  long first = *(const long *) a, second = *(const long *) b;
+
+  return (first > second) - (first < second);
+}
+
+static void
+time_single_rounds (RunWork here, void *data, long n, RunResult *result)
+{
+  long *took_ns = calloc (n, sizeof *took_ns);
+
+  if (took_ns == NULL)
+    run_fail ("calloc");
+  for (long i = 0; i < n; i++)
+    {
+      took_ns[i] = -clock_ns (CLOCK_MONOTONIC);
+      here (data, 1);
+      took_ns[i] += clock_ns (CLOCK_MONOTONIC);
+    }
+  qsort (took_ns, n, sizeof *took_ns, compare);
+  result->median_ns = took_ns[n / 2];
+  result->p99_ns = took_ns[n * 99 / 100];
+  free (took_ns);
+}
+
+/* The other side: as many rounds as we, in step with us, so it needs no signs between the stages.
+ */
+static void
+answer (Start *start, RunWork there, void *data, long warm_up, long n, long samples)
+{
+  Used before, after;
+
+  if (run_fork () != 0)
+    return;
+  take_own_cpu (1, 2);
+  there (data, 0);
+  arrive (start, 1);
+  there (data, warm_up);
+  before = used_by_us ();
+  there (data, n);
+  after = used_by_us ();
+  there (data, samples);
+  atomic_store (&start->cpu_ns, after.cpu_ns - before.cpu_ns);
+  atomic_store (&start->sleeps, after.sleeps - before.sleeps);
+  arrive (start, 2);
+  _exit (0);
+}
+
+RunResult
 run_pair (RunWork here, RunWork there, void *data, long n)
 {
   Start *start = run_shared (sizeof *start);
+  long warm_up = (n + WARM_UP - 1) / WARM_UP, samples = n < SAMPLES ? n : SAMPLES, took_ns;
   cpu_set_t allowed;
-  long took_ns;
+  Used before, after;
+  RunResult result;
 
-  work_in_child (start, 1, 2, there, data, n);
+  answer (start, there, data, warm_up, n, samples);
   if (sched_getaffinity (0, sizeof allowed, &allowed) != 0)
     run_fail ("sched_getaffinity");
   take_own_cpu (0, 2);
-  wait_for (&start->ready, 1);
-  atomic_store (&start->go, 1);
-  took_ns = clock_ns (CLOCK_MONOTONIC);
+  here (data, 0);
+  gather (start, 1);
+  begin (start, 1);
+  here (data, warm_up);
+  before = used_by_us ();
+  took_ns = -clock_ns (CLOCK_MONOTONIC);
   here (data, n);
-  took_ns = clock_ns (CLOCK_MONOTONIC) - took_ns;
-  run_wait (1);
+  took_ns += clock_ns (CLOCK_MONOTONIC);
+  after = used_by_us ();
+  time_single_rounds (here, data, samples, &result);
+  gather (start, 1);
+  begin (start, 2);
+  wait_for_children (1);
   sched_setaffinity (0, sizeof allowed, &allowed);
+  result.ns = (double) took_ns / n;
+  result.cpu_ns = (double) (after.cpu_ns - before.cpu_ns + start->cpu_ns) / n;
+  result.sleeps = (double) (after.sleeps - before.sleeps + start->sleeps) / n;
   munmap (start, sizeof *start);
-  return (double) took_ns / n;
+  return result;
 }
 
-static double
+/* ---- alone ---- */
+
+static RunResult
 run_by (clockid_t clock, RunWork work, void *data, long n)
 {
-  long started_ns;
+  long took_ns;
 
   work (data, (n + WARM_UP - 1) / WARM_UP);
-  started_ns = clock_ns (clock);
+  took_ns = -clock_ns (clock);
   work (data, n);
-  return (double) (clock_ns (clock) - started_ns) / n;
+  took_ns += clock_ns (clock);
+  return (RunResult){ (double) took_ns / n, -1, -1, -1, -1 };
 }
 
-double
+RunResult
 run_solo (RunWork work, void *data, long n)
 {
   return run_by (CLOCK_PROCESS_CPUTIME_ID, work, data, n);
 }
 
-double
+RunResult
 run_served (RunWork work, void *data, long n)
 {
   return run_by (CLOCK_MONOTONIC, work, data, n);
+}
+
+/* ---- shares ---- */
+
+static double
+worst_share (const long *done, int n)
+{
+  long least = LONG_MAX, sum = 0;
+
+  for (int i = 0; i < n; i++)
+    {
+      sum += done[i];
+      least = done[i] < least ? done[i] : least;
+    }
+  return sum > 0 ? (double) least * n / sum : 0;
+}
+
+void
+run_shares (RunWork write,
+            int writers,
+            RunWork read,
+            int readers,
+            void *data,
+            long step,
+            double *worst_writer,
+            double *worst_reader)
+{
+  int all = writers + readers;
+  _Atomic (long) *done = run_shared (all * sizeof *done);
+  Start *start = run_shared (sizeof *start);
+  long *count = calloc (all, sizeof *count);
+
+  if (count == NULL)
+    run_fail ("calloc");
+  for (int i = 0; i < all; i++)
+    if (run_fork () == 0)
+      {
+        RunWork work = i < readers ? read : write;
+
+        work (data, 0);
+        for (arrive (start, 1);; atomic_fetch_add (&done[i], step))
+          work (data, step);
+      }
+  gather (start, all);
+  begin (start, 1);
+  usleep (SHARES_US / WARM_UP);
+  for (int i = 0; i < all; i++)
+    count[i] = -atomic_load (&done[i]);
+  usleep (SHARES_US);
+  for (int i = 0; i < all; i++)
+    count[i] += atomic_load (&done[i]);
+  *worst_reader = worst_share (count, readers);
+  *worst_writer = worst_share (count + readers, writers);
+  free (count); /* the workers die with us */
+}
+
+/* ---- the rest ---- */
+
+static void
+print_if_known (const char *name, double value)
+{
+  if (value >= 0)
+    printf (", \"%s\": %.6f", name, value);
+}
+
+void
+run_print (RunResult result)
+{
+  printf ("{\"ns\": %.3f", result.ns);
+  print_if_known ("cpu_ns", result.cpu_ns);
+  print_if_known ("sleeps", result.sleeps);
+  print_if_known ("median_ns", result.median_ns);
+  print_if_known ("p99_ns", result.p99_ns);
+  printf ("}\n");
 }
 
 void
