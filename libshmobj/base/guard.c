@@ -13,6 +13,10 @@
  * Order. Taking acquires and giving back releases; taking over acquires too, and the dead one's
  * stores are visible because the kernel's unlocking of its slot came after them.
  *
+ * On one CPU. Who wakes a sleeper does so inside its guard, and is often put aside for him at once;
+ * he then comes to sleep again and finds the guard taken. Spinning would only keep the owner from
+ * its CPU, so he yields at once.
+ *
  * A stopped owner (SIGSTOP, debugger) cannot be told from a slow one. It blocks the others until
  * their deadline.
  *
@@ -50,7 +54,7 @@ guard_take_slowly (Guard *guard,
   gint64 start_us = 0;
   guint32 seen;
 
-  for (int i = 0; i < SPINS; i++)
+  for (int i = 0; wait_may_spin () && i < SPINS; i++)
     {
       wait_pause (4);
       if (try_take (guard, me, &seen))

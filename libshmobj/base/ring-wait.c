@@ -340,6 +340,12 @@ sleep_by_bell (const Want *want, RingAsk *ask, const RingPatience *patience)
     }
 }
 
+static gboolean
+may_spin (guint tries, const RingPatience *patience)
+{
+  return tries % 64 != 0 && !(tries == 1 && patience->spun);
+}
+
 /* ---- get ---- */
 
 static RingStatus
@@ -394,8 +400,9 @@ ring_get_patiently (
     {
       guint32 count = WAIT_COUNT (atomic_load_explicit (&ring->shared->con, memory_order_acquire));
 
-      if (tries % 64 != 0 && wait_linger (&ring->reading, &ring->shared->pub, count,
-                                          ring->maxsize != 0 ? ring->maxsize : WAIT_COUNT_MASK))
+      if (may_spin (tries, patience) &&
+          wait_linger (&ring->reading, &ring->shared->pub, count,
+                       ring->maxsize != 0 ? ring->maxsize : WAIT_COUNT_MASK))
         {
           status = ring_try_get (ring, me, get, patience->deadline_us);
           continue;
@@ -518,7 +525,7 @@ ring_put_patiently (Ring *ring,
 
       if (status == RING_SHALLOW)
         deeper = !readers_keep_up (ring, count) || tries % 64 == 0;
-      else if (tries % 64 == 0 ||
+      else if (!may_spin (tries, patience) ||
                !wait_linger (&ring->writing, &ring->shared->con, count,
                              ring->maxsize != 0 ? ring->maxsize : WAIT_COUNT_MASK))
         {

@@ -120,6 +120,7 @@ typedef struct
   gint64 deadline_us;     /* of wait_deadline() */
   int cancel_fd;          /* readable when cancelled; -1: none, then the wait is a plain sleep */
   gboolean interruptible; /* come back when a signal handler ran */
+  gboolean spun;          /* the caller has waited awake already */
 } RingPatience;
 
 /* A reader's buffer and what it wants. */

@@ -55,6 +55,12 @@ spin_limit (void)
   return known;
 }
 
+gboolean
+wait_may_spin (void)
+{
+  return spin_limit () != 0;
+}
+
 static inline guint32
 get (_Atomic (guint32) *guess)
 {

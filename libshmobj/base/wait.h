@@ -28,6 +28,10 @@ typedef struct
   _Atomic (guint32) budget, pause, waits;
 } WaitHabit;
 
+/* Whether waiting awake can help at all: not on one CPU, where nothing changes before it is given
+ * away. */
+gboolean wait_may_spin (void);
+
 /* A word that counts: bit 0 is the sleepers' flag, above it a count that wraps. */
 #define WAIT_SLEEPER 1u
 #define WAIT_COUNT(w) ((w) >> 1)

@@ -25,7 +25,8 @@
  *
  * The socket is half of a socketpair. It carries no data: a byte in it says "look into the ring"
  * (base/doorbell.c), and its hang-up is the kernel's word that nobody holds the other end. Only who
- * is about to sleep asks for a byte, so two sides that keep each other awake make no system call.
+ * polls, or waits for long, asks for a byte, so two sides that keep each other awake make no system
+ * call, and two that take turns sleep on the ring's word (shmobj-connection-messages.c).
  *
  * Sending to nobody. A ring takes a message whether or not anybody is there to read it, and asking
  * the kernel costs more than the send. So it is asked when another one says that it closed the

@@ -2,65 +2,11 @@
 
 /* Pipe and Connection: both directions, the death of the other side, errors, handles, async. */
 
-#include <shmobj.h>
+#include "connection-fixture.h"
 
 #include <signal.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define assert_error(error, domain, code)                                                          \
-  do                                                                                               \
-    {                                                                                              \
-      g_assert_error (error, domain, code);                                                        \
-      g_assert_cmpint (strlen (error->message), >, 10);                                            \
-      g_clear_error (&error);                                                                      \
-    }                                                                                              \
-  while (0)
-
-typedef struct
-{
-  ShmobjConnection *start, *end;
-} Fixture;
-
-static void
-set_up (Fixture *f, gconstpointer one_way)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (ShmobjPipe) pipe = shmobj_pipe_new (one_way == NULL, 0, &error);
-
-  g_assert_no_error (error);
-  f->start = shmobj_pipe_steal_start (pipe, &error);
-  g_assert_no_error (error);
-  f->end = shmobj_pipe_steal_end (pipe, &error);
-  g_assert_no_error (error);
-}
-
-static void
-tear_down (Fixture *f, gconstpointer one_way)
-{
-  g_clear_object (&f->start);
-  g_clear_object (&f->end);
-}
-
-static void
-send_int (ShmobjConnection *connection, int number)
-{
-  g_autoptr (GError) error = NULL;
-
-  shmobj_connection_send (connection, g_variant_new_int32 (number), -1, NULL, &error);
-  g_assert_no_error (error);
-}
-
-static int
-receive_int (ShmobjConnection *connection)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) value = shmobj_connection_receive (connection, -1, NULL, &error);
-
-  g_assert_no_error (error);
-  return g_variant_get_int32 (value);
-}
 
 static void
 test_both_ways (Fixture *f, gconstpointer data)

@@ -148,6 +148,15 @@ read_one_by_bell (Run *run)
 }
 
 void
+read_one_napping (Run *run)
+{
+  RingPatience nap = { wait_deadline (1000), -1, FALSE, TRUE };
+  guint32 number = get_with (run, &nap);
+
+  note (number != 0 ? number : get_with (run, &(RingPatience){ -1, run->never, FALSE }));
+}
+
+void
 write_one (Run *run)
 {
   put_as (run, HELPER, 40, &for_ever);

@@ -65,6 +65,8 @@ void get (Run *run);
 void help (Run *run, void (*act) (Run *));
 void read_one (Run *run);
 void read_one_by_bell (Run *run);
+void
+read_one_napping (Run *run); /* as an end of a pipe does: first in the seat, then by the bell */
 void write_one (Run *run);
 void write_one_by_bell (Run *run);
 gboolean work_waits_for (Run *run, gboolean writers);

@@ -260,6 +260,28 @@ readers_in_both_ways (Run *run)
   help (run, read_one);
 }
 
+/* Both napped in vain, and went on to the bell. */
+static void
+readers_after_a_nap (Run *run)
+{
+  RingShared *shared = run->place->ring.shared;
+
+  for (int i = 0; i < 2; i++)
+    {
+      help (run, read_one_napping);
+      while (!(atomic_load (&shared->in_bell) & DOORBELL_ARMED) ||
+             atomic_load (&shared->read_seat) != 0)
+        g_usleep (100);
+    }
+}
+
+static void
+reader_napping_and_one_at_the_bell (Run *run)
+{
+  readers_after_a_nap (run);
+  help (run, read_one);
+}
+
 static void
 full (Run *run)
 {
@@ -409,6 +431,9 @@ static const Scene scenes[] = {
   { "put/readers-asleep", SMALL, 0, readers_asleep, child_puts, NULL, 100 },
   { "put/readers-at-the-bell", SMALL, 0, readers_at_the_bell, child_puts, NULL, 100 },
   { "put/readers-asleep-in-both-ways", SMALL, 0, readers_in_both_ways, child_puts, NULL, 100 },
+  { "put/readers-after-a-nap", SMALL, 0, readers_after_a_nap, child_puts, NULL, 100 },
+  { "put/readers-after-a-nap-and-asleep", SMALL, 0, reader_napping_and_one_at_the_bell, child_puts,
+    NULL, 100 },
   { "put/guards-of-the-dead", SMALL, 0, guards_of_the_dead, child_puts, NULL, 100 },
   { "put/waiting", SMALL, 4, full, child_puts, get_one, 100 },
   { "put/waiting-for-bytes", SMALL, 0, full, child_puts, get_some, 100 },
