@@ -5,6 +5,8 @@
 
 #include <shmobj.h>
 
+#include "sanitizer.h"
+
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -105,25 +107,12 @@ use_everything (Objects *o)
   return got == 4 ? 0 : 8;
 }
 
-/* AddressSanitizer's own allocator may be left locked in a child that is forked beside a thread
- * inside it. */
-#if defined(__SANITIZE_ADDRESS__)
-#define MAY_ALLOCATE FALSE
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define MAY_ALLOCATE FALSE
-#endif
-#endif
-#ifndef MAY_ALLOCATE
-#define MAY_ALLOCATE TRUE
-#endif
-
 static gpointer
 be_busy (gpointer stop)
 {
   while (!g_atomic_int_get ((gint *) stop))
     {
-      if (MAY_ALLOCATE)
+      if (MAY_FORK_BESIDE_ALLOCATING_THREADS)
         g_free (g_strdup_printf ("%d", g_random_int ()));
       g_main_context_wakeup (NULL);
     }

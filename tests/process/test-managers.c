@@ -4,6 +4,8 @@
 
 #include <shmobj.h>
 
+#include "sanitizer.h"
+
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -499,9 +501,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/managers/nothing-that-several-append-is-lost", test_two_append);
   g_test_add_func ("/managers/children-of-children", test_grandchildren);
-  /* AddressSanitizer's own allocator may be left locked in a child forked beside an allocating
-   * thread */
-  if (g_getenv ("SHMOBJ_TEST_SLOWER") == NULL || g_getenv ("ASAN_OPTIONS") == NULL)
+  if (MAY_FORK_BESIDE_ALLOCATING_THREADS)
     g_test_add_func ("/managers/fork-beside-a-writing-thread", test_fork_beside_a_writing_thread);
   g_test_add_func ("/managers/private-outlives-its-maker", test_private_outlives_its_maker);
   g_test_add_func ("/managers/exit-removes-private", test_exit_removes_private);
