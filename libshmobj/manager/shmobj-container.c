@@ -38,6 +38,7 @@
 #include "manager/nameless.h"
 #include "manager/shmobj-manager.h"
 #include "objects/handle.h"
+#include "objects/lazy-init.h"
 #include "objects/shmobj-shareable.h"
 
 #define LETTING_GO_US 100000 /* a finalizer waits no longer for the gate */
@@ -169,8 +170,7 @@ enter (ShmobjContainer *self, GError **error)
     return manager_enter (self->manager, error);
 
   if (closed)
-    g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CLOSED,
-                 "This %s was closed; open it anew to use it", G_OBJECT_TYPE_NAME (self));
+    lazy_init_set_closed_error (self, error);
   else
     g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CLOSED,
                  "The object belongs to no manager; lists and dicts are made by "

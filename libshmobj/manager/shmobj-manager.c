@@ -29,6 +29,7 @@
 #include "manager/address.h"
 #include "manager/container.h"
 #include "objects/handle.h"
+#include "objects/lazy-init.h"
 #include "objects/shmobj-shareable.h"
 
 #include <errno.h>
@@ -41,7 +42,7 @@ struct _ShmobjManager
   char *path_of_handle;    /* set instead of address, when it comes from a handle */
   gint64 write_timeout_us; /* for each change */
 
-  GMutex init_lock;
+  LazyInit lazy;
   Directory *directory; /* (owned): NULL until init() ran */
   Store *store;         /* (owned): likewise */
   Holds holds;          /* (owned): likewise */
@@ -83,8 +84,9 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (ShmobjManager,
                                                           shmobj_manager_shareable_init))
 
 static gboolean
-open_now (ShmobjManager *self, GError **error)
+open_now (gpointer data, GError **error)
 {
+  ShmobjManager *self = data;
   Directory *directory = self->path_of_handle != NULL
                              ? directory_open_path (self->path_of_handle, error)
                              : directory_open (self->address, error);
@@ -105,7 +107,7 @@ open_now (ShmobjManager *self, GError **error)
       directory_leave (directory);
       return FALSE;
     }
-  g_atomic_pointer_set (&self->directory, directory);
+  self->directory = directory;
   return TRUE;
 }
 
@@ -113,25 +115,17 @@ static gboolean
 shmobj_manager_initable_init (GInitable *initable, GCancellable *cancellable, GError **error)
 {
   ShmobjManager *self = SHMOBJ_MANAGER (initable);
-  gboolean opened;
 
-  if (g_cancellable_set_error_if_cancelled (cancellable, error))
-    return FALSE;
-
-  g_mutex_lock (&self->init_lock);
-  opened = self->directory != NULL || open_now (self, error);
-  g_mutex_unlock (&self->init_lock);
-  return opened;
+  return !g_cancellable_set_error_if_cancelled (cancellable, error) &&
+         lazy_init_ensure (&self->lazy, open_now, self, error);
 }
 
 /* Every method comes in here: opens what is not open yet, in this process. */
 gboolean
 manager_enter (ShmobjManager *self, GError **error)
 {
-  if (G_UNLIKELY (g_atomic_pointer_get (&self->directory) == NULL) &&
-      !shmobj_manager_initable_init (G_INITABLE (self), NULL, error))
-    return FALSE;
-  return directory_enter (self->directory, error);
+  return lazy_init_ensure (&self->lazy, open_now, self, error) &&
+         directory_enter (self->directory, error);
 }
 
 Store *
@@ -163,11 +157,11 @@ manager_get_arena (ShmobjManager *self, GError **error)
 {
   Arena *arena;
 
-  g_mutex_lock (&self->init_lock);
+  g_mutex_lock (&self->lazy.lock);
   if (self->arena == NULL)
     self->arena = arena_open_in (self->directory->fd, "locks", error);
   arena = self->arena;
-  g_mutex_unlock (&self->init_lock);
+  g_mutex_unlock (&self->lazy.lock);
   return arena;
 }
 
@@ -182,7 +176,7 @@ shmobj_manager_finalize (GObject *object)
   g_clear_pointer (&self->directory, directory_leave);
   g_clear_pointer (&self->address, g_free);
   g_clear_pointer (&self->path_of_handle, g_free);
-  g_mutex_clear (&self->init_lock);
+  g_mutex_clear (&self->lazy.lock);
   G_OBJECT_CLASS (shmobj_manager_parent_class)->finalize (object);
 }
 
@@ -271,7 +265,7 @@ static void
 shmobj_manager_init (ShmobjManager *self)
 {
   self->write_timeout_us = -1;
-  g_mutex_init (&self->init_lock);
+  g_mutex_init (&self->lazy.lock);
 }
 
 /**

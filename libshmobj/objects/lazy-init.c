@@ -19,8 +19,7 @@ lazy_init_run (LazyInit *lazy, LazyInitFunc function, gpointer self, GError **er
   g_mutex_unlock (&lazy->lock);
 
   if (state == LAZY_CLOSED)
-    g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CLOSED,
-                 "This %s was closed; open it anew to use it", G_OBJECT_TYPE_NAME (self));
+    lazy_init_set_closed_error (self, error);
   return state == LAZY_READY;
 }
 
@@ -39,4 +38,20 @@ lazy_init_close (LazyInit *lazy)
   state = atomic_exchange (&lazy->state, LAZY_CLOSED);
   g_mutex_unlock (&lazy->lock);
   return state == LAZY_READY;
+}
+
+/* Asking for the name may bring us here again, then without @error. */
+void
+lazy_init_set_closed_error (gpointer self, GError **error)
+{
+  GParamSpec *property = g_object_class_find_property (G_OBJECT_GET_CLASS (self), "name");
+  g_autofree char *name = NULL;
+
+  if (error == NULL)
+    return;
+  if (property != NULL && G_PARAM_SPEC_VALUE_TYPE (property) == G_TYPE_STRING)
+    g_object_get (self, "name", &name, NULL);
+  g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CLOSED,
+               "This %s%s%s%s was closed; open it anew to use it", G_OBJECT_TYPE_NAME (self),
+               name != NULL ? " “" : "", name != NULL ? name : "", name != NULL ? "”" : "");
 }

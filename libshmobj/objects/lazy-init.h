@@ -9,10 +9,13 @@
  * g_object_new(), GtkBuilder, `Shmobj.Queue(maxsize=3)` and `new Shmobj.Queue({maxsize: 3})` do not
  * call GInitable.init. So every method asks lazy_init_ensure() first: it runs the class's function
  * once, and reports what went wrong there to whoever called. A failure is not remembered: the next
- * call tries again. */
+ * call tries again.
+ *
+ * The mutex belongs to one object: a fork while another thread makes an object can hang nobody but
+ * a child that goes on to use that unfinished object. */
 typedef struct
 {
-  GMutex lock;
+  GMutex lock;          /* also for what the owner makes of the object later */
   _Atomic (gint) state; /* LAZY_* */
 } LazyInit;
 
@@ -39,8 +42,17 @@ lazy_init_ensure (LazyInit *lazy, LazyInitFunc function, gpointer self, GError *
   return lazy_init_run (lazy, function, self, error);
 }
 
+/* "This ShmobjQueue was closed", with its name if it has one. */
+void lazy_init_set_closed_error (gpointer self, GError **error);
+
 static inline gboolean
 lazy_init_is_ready (LazyInit *lazy)
 {
   return atomic_load_explicit (&lazy->state, memory_order_acquire) == LAZY_READY;
+}
+
+static inline gboolean
+lazy_init_is_new (LazyInit *lazy)
+{
+  return atomic_load_explicit (&lazy->state, memory_order_acquire) == LAZY_NEW;
 }

@@ -13,27 +13,18 @@ typedef struct
   ArenaObject object; /* (owned) */
   CellKind kind;
   gboolean own_segment;
-  _Atomic (guint32) ready;
-  GMutex mutex; /* two threads that make it at once; also for what its owner makes of it */
 } Place;
 
 void place_init (Place *place, CellKind kind);
 void place_clear (Place *place);
 
+/* Makes the object, unless @place has one: what LazyInit calls at its first use. */
 gboolean place_make (Place *place, GError **error);
-
-/* Makes the object at its first use. */
-static inline gboolean
-place_ensure (Place *place, GError **error)
-{
-  return G_LIKELY (atomic_load_explicit (&place->ready, memory_order_acquire)) ||
-         place_make (place, error);
-}
-
 /* For an object that exists already; before anybody else knows @place. */
 gboolean place_open (Place *place, Arena *arena, guint64 offset, GError **error);
 gboolean
 place_from_handle (Place *place, GVariant *properties, int *fds, gsize n_fds, GError **error);
+/* For a place that has its object. */
 GVariant *place_to_handle (Place *place, const char *class_name, GUnixFDList *list, GError **error);
 
 /* A microsecond time as people read it: "1.5 s". Free it. */

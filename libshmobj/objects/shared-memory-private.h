@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "objects/lazy-init.h"
 #include "objects/memory-file.h"
 #include "objects/shmobj-shared-memory.h"
 
@@ -19,12 +20,10 @@ struct _ShmobjSharedMemory
   guint64 size;          /* asked for; once open the real one */
   ShmobjOpenFlags flags; /* construct-only */
 
+  LazyInit lazy;
   NameKind name_kind;
-  MemoryFile file; /* (owned) */
+  MemoryFile file; /* (owned): until it is closed */
   guint8 *base;    /* (owned): the mapping, until finalize */
-  gsize once;      /* init ran */
-  GError *failure; /* (owned): what init said, if it failed */
-  gint closed;     /* atomic */
 };
 
 /* Open and not closed? Runs init if nobody did. */

@@ -12,6 +12,7 @@
 #include "base/event.h"
 #include "base/shmobj-error.h"
 #include "objects/handle.h"
+#include "objects/lazy-init.h"
 #include "objects/lock-private.h"
 #include "objects/place.h"
 #include "objects/shmobj-bindings.h"
@@ -39,9 +40,9 @@ struct _ShmobjEvent
 {
   GObject parent_instance;
 
+  LazyInit lazy;
   Place place;
-  _Atomic (guint32) bound; /* `event` is filled in */
-  Event event;             /* what base/event.c needs, pointing into the place */
+  Event event; /* what base/event.c needs, pointing into the place */
 };
 
 /* What an asynchronous wait remembers. */
@@ -68,28 +69,22 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (ShmobjEvent,
                                    G_IMPLEMENT_INTERFACE (SHMOBJ_TYPE_SHAREABLE,
                                                           shmobj_event_shareable))
 
-static void
-bind_event (ShmobjEvent *self)
+static gboolean
+create (gpointer data, GError **error)
 {
-  g_mutex_lock (&self->place.mutex);
-  if (!atomic_load (&self->bound))
-    {
-      self->event.shared = arena_object_content (&self->place.object);
-      self->event.bell = arena_bell (self->place.object.arena);
-      atomic_store_explicit (&self->bound, TRUE, memory_order_release);
-    }
-  g_mutex_unlock (&self->place.mutex);
+  ShmobjEvent *self = data;
+
+  if (!place_make (&self->place, error))
+    return FALSE;
+  self->event.shared = arena_object_content (&self->place.object);
+  self->event.bell = arena_bell (self->place.object.arena);
+  return TRUE;
 }
 
 static gboolean
 shmobj_event_ensure_init (ShmobjEvent *self, GError **error)
 {
-  if (G_LIKELY (atomic_load_explicit (&self->bound, memory_order_acquire)))
-    return TRUE;
-  if (!place_ensure (&self->place, error))
-    return FALSE;
-  bind_event (self);
-  return TRUE;
+  return lazy_init_ensure (&self->lazy, create, self, error);
 }
 
 /**
@@ -375,7 +370,11 @@ shmobj_event_wait_finish (ShmobjEvent *self, GAsyncResult *result, GError **erro
 static GVariant *
 shmobj_event_to_handle (ShmobjShareable *shareable, GUnixFDList *fds, GError **error)
 {
-  return place_to_handle (&SHMOBJ_EVENT (shareable)->place, "Event", fds, error);
+  ShmobjEvent *self = SHMOBJ_EVENT (shareable);
+
+  if (!shmobj_event_ensure_init (self, error))
+    return NULL;
+  return place_to_handle (&self->place, "Event", fds, error);
 }
 
 static GObject *
@@ -423,7 +422,10 @@ shmobj_event_set_property (GObject *object, guint id, const GValue *value, GPara
 static void
 shmobj_event_finalize (GObject *object)
 {
-  place_clear (&SHMOBJ_EVENT (object)->place);
+  ShmobjEvent *self = SHMOBJ_EVENT (object);
+
+  place_clear (&self->place);
+  g_mutex_clear (&self->lazy.lock);
   G_OBJECT_CLASS (shmobj_event_parent_class)->finalize (object);
 }
 
@@ -454,5 +456,6 @@ shmobj_event_class_init (ShmobjEventClass *klass)
 static void
 shmobj_event_init (ShmobjEvent *self)
 {
+  g_mutex_init (&self->lazy.lock);
   place_init (&self->place, CELL_EVENT);
 }

@@ -18,6 +18,7 @@
 #include "base/lock.h"
 #include "base/shmobj-error.h"
 #include "objects/handle.h"
+#include "objects/lazy-init.h"
 #include "objects/lock-private.h"
 #include "objects/place.h"
 #include "objects/shmobj-bindings.h"
@@ -50,9 +51,9 @@ struct _ShmobjLock
 {
   GObject parent_instance;
 
+  LazyInit lazy;
   Place place;
-  _Atomic (guint32) bound; /* `lock` is filled in */
-  Lock lock;               /* what base/lock.c needs, pointing into the place */
+  Lock lock; /* what base/lock.c needs, pointing into the place */
 };
 
 typedef enum
@@ -72,29 +73,23 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (ShmobjLock,
                                    G_IMPLEMENT_INTERFACE (SHMOBJ_TYPE_SHAREABLE,
                                                           shmobj_lock_shareable))
 
-static void
-bind_lock (ShmobjLock *self)
+static gboolean
+create (gpointer data, GError **error)
 {
-  g_mutex_lock (&self->place.mutex);
-  if (!atomic_load (&self->bound))
-    {
-      self->lock.shared = arena_object_content (&self->place.object);
-      self->lock.participants = arena_participants (self->place.object.arena);
-      self->lock.bell = arena_bell (self->place.object.arena);
-      atomic_store_explicit (&self->bound, TRUE, memory_order_release);
-    }
-  g_mutex_unlock (&self->place.mutex);
+  ShmobjLock *self = data;
+
+  if (!place_make (&self->place, error))
+    return FALSE;
+  self->lock.shared = arena_object_content (&self->place.object);
+  self->lock.participants = arena_participants (self->place.object.arena);
+  self->lock.bell = arena_bell (self->place.object.arena);
+  return TRUE;
 }
 
 static gboolean
 shmobj_lock_ensure_init (ShmobjLock *self, GError **error)
 {
-  if (G_LIKELY (atomic_load_explicit (&self->bound, memory_order_acquire)))
-    return TRUE;
-  if (!place_ensure (&self->place, error))
-    return FALSE;
-  bind_lock (self);
-  return TRUE;
+  return lazy_init_ensure (&self->lazy, create, self, error);
 }
 
 /* Our token, or 0 with an error. */
@@ -458,7 +453,11 @@ shmobj_lock_is_owned (ShmobjLock *self)
 static GVariant *
 shmobj_lock_to_handle (ShmobjShareable *shareable, GUnixFDList *fds, GError **error)
 {
-  return place_to_handle (&SHMOBJ_LOCK (shareable)->place, "Lock", fds, error);
+  ShmobjLock *self = SHMOBJ_LOCK (shareable);
+
+  if (!shmobj_lock_ensure_init (self, error))
+    return NULL;
+  return place_to_handle (&self->place, "Lock", fds, error);
 }
 
 static GObject *
@@ -506,7 +505,10 @@ shmobj_lock_set_property (GObject *object, guint id, const GValue *value, GParam
 static void
 shmobj_lock_finalize (GObject *object)
 {
-  place_clear (&SHMOBJ_LOCK (object)->place);
+  ShmobjLock *self = SHMOBJ_LOCK (object);
+
+  place_clear (&self->place);
+  g_mutex_clear (&self->lazy.lock);
   G_OBJECT_CLASS (shmobj_lock_parent_class)->finalize (object);
 }
 
@@ -537,5 +539,6 @@ shmobj_lock_class_init (ShmobjLockClass *klass)
 static void
 shmobj_lock_init (ShmobjLock *self)
 {
+  g_mutex_init (&self->lazy.lock);
   place_init (&self->place, CELL_LOCK);
 }

@@ -3,10 +3,11 @@
 /* SharedMemory: bytes that processes share. What is under it is in objects/memory-file.c; this file
  * is the object around the descriptor and the mapping.
  *
- * States. NEW (only properties) becomes OPEN or FAILED when init ran, which the first method does
- * if nobody did; OPEN becomes CLOSED. Closing gives the descriptor back and makes every method say
- * so, but the mapping lives as long as the object: a view that somebody still holds (a C pointer, a
- * memoryview) never dangles. Whoever makes a view keeps a reference to the object with it.
+ * States. NEW (only properties) becomes OPEN with init, which the first method does if nobody did
+ * (objects/lazy-init.h); OPEN becomes CLOSED. Closing gives the descriptor back and makes every
+ * method say so, but the mapping lives as long as the object: a view that somebody still holds (a C
+ * pointer, a memoryview) never dangles. Whoever makes a view keeps a reference to the object with
+ * it.
  *
  * Death. Nothing of ours is in the memory, so a process that dies leaves whatever it was writing
  * half written: use a Lock where that matters. Anonymous memory goes with its last descriptor and
@@ -101,8 +102,9 @@ open_posix_name (ShmobjSharedMemory *self, GError **error)
 
 /* Opens what the properties say, unless a constructor has put a file there already. */
 static gboolean
-open_and_map (ShmobjSharedMemory *self, GError **error)
+open_and_map (gpointer data, GError **error)
 {
+  ShmobjSharedMemory *self = data;
   gboolean opened = self->file.fd >= 0;
 
   if (!opened && self->name != NULL)
@@ -122,37 +124,24 @@ open_and_map (ShmobjSharedMemory *self, GError **error)
   return TRUE;
 }
 
-static gboolean
-shmobj_shared_memory_ensure_init (ShmobjSharedMemory *self, GError **error)
-{
-  if (g_once_init_enter (&self->once))
-    {
-      (void) open_and_map (self, &self->failure);
-      g_once_init_leave (&self->once, 1);
-    }
-  if (self->failure == NULL)
-    return TRUE;
-  if (error != NULL)
-    *error = g_error_copy (self->failure);
-  return FALSE;
-}
-
 gboolean
 shared_memory_ensure_open (ShmobjSharedMemory *self, GError **error)
 {
-  if (!shmobj_shared_memory_ensure_init (self, error))
-    return FALSE;
-  if (!g_atomic_int_get (&self->closed))
-    return TRUE;
-  g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CLOSED, "This shared memory%s%s was closed",
-               self->name != NULL ? " " : "", self->name != NULL ? self->name : "");
-  return FALSE;
+  return lazy_init_ensure (&self->lazy, open_and_map, self, error);
+}
+
+/* Open, or closed after it was: what it is and where is known then. */
+static gboolean
+ensure_known (ShmobjSharedMemory *self, GError **error)
+{
+  return (!lazy_init_is_new (&self->lazy) && self->base != NULL) ||
+         shared_memory_ensure_open (self, error);
 }
 
 static ShmobjSharedMemory *
 initialised (ShmobjSharedMemory *self, GError **error)
 {
-  if (shmobj_shared_memory_ensure_init (self, error))
+  if (shared_memory_ensure_open (self, error))
     return self;
   g_object_unref (self);
   return NULL;
@@ -277,7 +266,7 @@ shmobj_shared_memory_get_size (ShmobjSharedMemory *self)
 {
   g_return_val_if_fail (SHMOBJ_IS_SHARED_MEMORY (self), 0);
 
-  return shmobj_shared_memory_ensure_init (self, NULL) ? self->size : 0;
+  return ensure_known (self, NULL) ? self->size : 0;
 }
 
 /**
@@ -296,7 +285,7 @@ shmobj_shared_memory_get_name (ShmobjSharedMemory *self)
 {
   g_return_val_if_fail (SHMOBJ_IS_SHARED_MEMORY (self), NULL);
 
-  (void) shmobj_shared_memory_ensure_init (self, NULL);
+  (void) ensure_known (self, NULL);
   return self->name;
 }
 
@@ -315,7 +304,7 @@ shmobj_shared_memory_is_read_only (ShmobjSharedMemory *self)
 {
   g_return_val_if_fail (SHMOBJ_IS_SHARED_MEMORY (self), FALSE);
 
-  return shmobj_shared_memory_ensure_init (self, NULL) && self->file.read_only;
+  return ensure_known (self, NULL) && self->file.read_only;
 }
 
 /**
@@ -413,9 +402,7 @@ shmobj_shared_memory_close (ShmobjSharedMemory *self)
 {
   g_return_if_fail (SHMOBJ_IS_SHARED_MEMORY (self));
 
-  if (!shmobj_shared_memory_ensure_init (self, NULL))
-    return;
-  if (g_atomic_int_compare_and_exchange (&self->closed, FALSE, TRUE))
+  if (lazy_init_close (&self->lazy))
     memory_file_close (&self->file);
 }
 
@@ -442,7 +429,7 @@ shmobj_shared_memory_unlink (ShmobjSharedMemory *self, GError **error)
 
   g_return_val_if_fail (SHMOBJ_IS_SHARED_MEMORY (self), FALSE);
 
-  if (!shmobj_shared_memory_ensure_init (self, error))
+  if (!ensure_known (self, error))
     return FALSE;
   if (self->name_kind != NAME_POSIX)
     {
@@ -501,7 +488,7 @@ take_handle (ShmobjSharedMemory *self, GVariant *handle, int *fds, gsize n_fds, 
       self->name = g_strdup (plain);
       self->name_kind = NAME_POSIX;
     }
-  return shmobj_shared_memory_ensure_init (self, error);
+  return shared_memory_ensure_open (self, error);
 }
 
 static GObject *
@@ -526,7 +513,7 @@ shareable_iface_init (ShmobjShareableInterface *iface)
 static gboolean
 shmobj_shared_memory_initable_init (GInitable *initable, GCancellable *cancellable, GError **error)
 {
-  return shmobj_shared_memory_ensure_init (SHMOBJ_SHARED_MEMORY (initable), error);
+  return shared_memory_ensure_open (SHMOBJ_SHARED_MEMORY (initable), error);
 }
 
 static void
@@ -544,7 +531,7 @@ shmobj_shared_memory_finalize (GObject *object)
     munmap (self->base, self->size);
   memory_file_close (&self->file);
   g_free (self->name);
-  g_clear_error (&self->failure);
+  g_mutex_clear (&self->lazy.lock);
   G_OBJECT_CLASS (shmobj_shared_memory_parent_class)->finalize (object);
 }
 
@@ -639,4 +626,5 @@ static void
 shmobj_shared_memory_init (ShmobjSharedMemory *self)
 {
   self->file = MEMORY_FILE_INIT;
+  g_mutex_init (&self->lazy.lock);
 }

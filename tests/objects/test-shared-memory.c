@@ -226,6 +226,48 @@ test_close (void)
   g_assert_cmpuint (shmobj_shared_memory_get_address (memory), ==, 0);
 }
 
+/* What could not be opened is tried again by the next call. */
+static void
+test_opens_when_it_can (void)
+{
+  g_autofree char *name = unique_name ();
+  g_autoptr (ShmobjSharedMemory) late = g_object_new (SHMOBJ_TYPE_SHARED_MEMORY, "name", name,
+                                                      "open-flags", SHMOBJ_OPEN_EXISTING, NULL);
+  g_autoptr (ShmobjSharedMemory) memory = NULL;
+
+  g_assert_cmpuint (shmobj_shared_memory_get_size (late), ==, 0);
+  assert_refused (shmobj_shared_memory_read_bytes (late, 0, 1, refusal), G_IO_ERROR,
+                  G_IO_ERROR_NOT_FOUND);
+  memory = must_open (name, SHMOBJ_OPEN_EXCLUSIVE, 50);
+  assert_write (memory, 0, "here");
+  assert_read (late, 0, "here");
+  g_assert_cmpuint (shmobj_shared_memory_get_size (late), ==, 50);
+  must_unlink (late);
+}
+
+static void
+test_closed_keeps_name_and_size (void)
+{
+  g_autofree char *name = unique_name ();
+  g_autoptr (ShmobjSharedMemory) memory = must_open (name, SHMOBJ_OPEN_EXCLUSIVE, 50);
+  g_autoptr (ShmobjSharedMemory) never = g_object_new (SHMOBJ_TYPE_SHARED_MEMORY, "name", name,
+                                                       "open-flags", SHMOBJ_OPEN_EXISTING, NULL);
+  g_autoptr (GError) error = NULL;
+
+  shmobj_shared_memory_close (memory);
+  g_assert_cmpuint (shmobj_shared_memory_get_size (memory), ==, 50);
+  g_assert_cmpstr (shmobj_shared_memory_get_name (memory), ==, name);
+  g_assert_null (shmobj_shared_memory_read_bytes (memory, 0, 1, &error));
+  g_assert_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CLOSED);
+  g_assert_nonnull (strstr (error->message, name));
+
+  shmobj_shared_memory_close (never); /* before it was opened */
+  g_assert_cmpuint (shmobj_shared_memory_get_size (never), ==, 0);
+  assert_refused (shmobj_shared_memory_read_bytes (never, 0, 1, refusal), SHMOBJ_ERROR,
+                  SHMOBJ_ERROR_CLOSED);
+  must_unlink (memory);
+}
+
 static void
 test_python_attaches (void)
 {
@@ -341,6 +383,8 @@ main (int argc, char **argv)
   g_test_add_func ("/shared-memory/flags", test_flags);
   g_test_add_func ("/shared-memory/unlink-removes-only-its-own", test_unlink);
   g_test_add_func ("/shared-memory/views-survive-close", test_close);
+  g_test_add_func ("/shared-memory/a-failed-opening-is-tried-again", test_opens_when_it_can);
+  g_test_add_func ("/shared-memory/closed-keeps-name-and-size", test_closed_keeps_name_and_size);
   g_test_add_func ("/shared-memory/python-attaches-ours", test_python_attaches);
   g_test_add_func ("/shared-memory/we-attach-pythons", test_attaches_pythons);
   g_test_add_func ("/shared-memory/forked-child-shares-it", test_forked_child);
