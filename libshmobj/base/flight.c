@@ -107,12 +107,13 @@ find_gap (Ring *ring, guint64 size)
 {
   guint64 at = 0, end;
 
-  while (at <= ring->capacity && size <= ring->capacity - at)
+  /* one step for each entry at the most: with one who scribbles beside us it ends too */
+  for (guint i = 0; i <= FLIGHT_MAX && at <= ring->capacity && size <= ring->capacity - at; i++)
     {
       end = end_of_obstacle (ring, at, size);
       if (end == 0)
         return at;
-      at = end; /* beyond at, so this ends */
+      at = end;
     }
   return G_MAXUINT64;
 }

@@ -14,6 +14,7 @@
 #include "base/frame.h"
 
 #include "base/shmobj-error.h"
+#include "base/text.h"
 
 #include <string.h>
 
@@ -96,8 +97,10 @@ shmobj_frame_steal_variant (ShmobjFrame *frame, GError **error)
   type = g_strndup (frame->type, frame->type_length);
   if (!g_variant_type_string_is_valid (type) || !g_variant_type_is_definite (G_VARIANT_TYPE (type)))
     {
+      g_autofree char *shown = text_readable (type, 64);
+
       g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CORRUPT,
-                   "A value has the impossible type “%.64s”", type);
+                   "A value has the impossible type “%s”", shown);
       return NULL;
     }
 

@@ -18,6 +18,8 @@
 
 #include "manager/address.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <pwd.h>
 #include <sys/stat.h>
@@ -200,8 +202,10 @@ address_resolve (const char *address, AddressKind *kind, GError **error)
     }
   if (strstr (address, "://") != NULL)
     {
+      g_autofree char *shown = text_readable (address, 60);
+
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
-                   "“%.60s”: managers on other machines do not exist yet", address);
+                   "“%s”: managers on other machines do not exist yet", shown);
       return NULL;
     }
   *kind = ADDRESS_NAMED;

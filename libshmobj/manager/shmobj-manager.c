@@ -26,6 +26,7 @@
 
 #include "base/shmobj-error.h"
 #include "base/sys.h"
+#include "base/text.h"
 #include "manager/address.h"
 #include "manager/container.h"
 #include "objects/handle.h"
@@ -500,8 +501,10 @@ manager_from_handle (GVariant *handle_properties, GError **error)
     return NULL;
   if (!g_path_is_absolute (path))
     {
+      g_autofree char *shown = text_readable (path, 80);
+
       g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CORRUPT,
-                   "The handle's path “%.80s” is not absolute", path);
+                   "The handle's path “%s” is not absolute", shown);
       return NULL;
     }
 

@@ -20,6 +20,7 @@
 
 #include "base/shmobj-error.h"
 #include "base/sys.h"
+#include "base/text.h"
 
 static HandleClass *classes;
 
@@ -33,14 +34,17 @@ handle_register (HandleClass *handle_class)
 static const HandleClass *
 find_class (const char *name, GError **error)
 {
+  g_autofree char *shown = NULL;
+
   for (const HandleClass *found = classes; found != NULL; found = found->next)
     if (g_str_equal (found->name, name))
       return found;
 
+  shown = text_readable (name, 40);
   g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_INCOMPATIBLE,
-               "The handle is for an object of class “%.40s”, which this version of the library "
+               "The handle is for an object of class “%s”, which this version of the library "
                "does not know",
-               name);
+               shown);
   return NULL;
 }
 

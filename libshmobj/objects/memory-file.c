@@ -22,6 +22,7 @@
 
 #include "base/shmobj-error.h"
 #include "base/sys.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <gio/gio.h>
@@ -79,7 +80,7 @@ memory_file_check_name (const char *name, GError **error)
     return plain;
 
   {
-    g_autofree char *readable = g_utf8_make_valid (name, strnlen (name, 300));
+    g_autofree char *readable = text_readable (name, 300);
 
     g_set_error (
         error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,

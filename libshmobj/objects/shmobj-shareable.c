@@ -20,6 +20,7 @@
 
 #include "base/shmobj-error.h"
 #include "base/sys.h"
+#include "base/text.h"
 #include "objects/handle.h"
 
 #include <errno.h>
@@ -329,8 +330,10 @@ take_from_text (const char *text, GType expected, GError **error)
 
   if (handle == NULL)
     {
+      g_autofree char *shown = text_readable (text, 80);
+
       g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CORRUPT,
-                   "The inherited text “%.80s” is not a handle: %s", text, reason->message);
+                   "The inherited text “%s” is not a handle: %s", shown, reason->message);
       return NULL;
     }
 
