@@ -32,6 +32,16 @@ make_list (void)
   return list;
 }
 
+/* The rest of the input as a value. Aligned, as the library's own are: with others GLib 2.74 itself
+ * fails an assertion. */
+static GVariant *
+rest_as (const Input *input, const GVariantType *type)
+{
+  guint8 *bytes = g_memdup2 (input->data, input->size);
+
+  return g_variant_new_from_data (type, bytes, input->size, FALSE, g_free, bytes);
+}
+
 static GVariant *
 make_properties (Input *input)
 {
@@ -40,8 +50,7 @@ make_properties (Input *input)
   GVariantDict dict;
 
   if (choice % 8 == 0)
-    return g_variant_new_from_data (G_VARIANT_TYPE_VARDICT, input->data, input->size, FALSE, NULL,
-                                    NULL);
+    return rest_as (input, G_VARIANT_TYPE_VARDICT);
   g_variant_dict_init (&dict, NULL);
   for (guint i = choice % 4; i > 0; i--)
     {
@@ -75,8 +84,7 @@ make_handle (Input *input)
   GVariantBuilder indexes;
 
   if (choice % 4 == 0)
-    return g_variant_new_from_data (choice & 4 ? HANDLE_TYPE : G_VARIANT_TYPE_VARIANT, input->data,
-                                    input->size, FALSE, NULL, NULL);
+    return rest_as (input, choice & 4 ? HANDLE_TYPE : G_VARIANT_TYPE_VARIANT);
   g_variant_builder_init (&indexes, G_VARIANT_TYPE ("ah"));
   for (guint i = input_byte (input) % 6; i > 0; i--)
     {
