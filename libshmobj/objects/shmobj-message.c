@@ -28,6 +28,26 @@ struct _ShmobjMessage
   ShmobjFrame frame; /* (owned) */
 };
 
+G_STATIC_ASSERT (SHMOBJ_MESSAGE_KIND_BYTES == (int) SHMOBJ_FRAME_BYTES &&
+                 SHMOBJ_MESSAGE_KIND_VALUE == (int) SHMOBJ_FRAME_VARIANT &&
+                 SHMOBJ_MESSAGE_KIND_PICKLE == (int) SHMOBJ_FRAME_PICKLE);
+
+GType
+shmobj_message_kind_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    { SHMOBJ_MESSAGE_KIND_BYTES, "SHMOBJ_MESSAGE_KIND_BYTES", "bytes" },
+    { SHMOBJ_MESSAGE_KIND_VALUE, "SHMOBJ_MESSAGE_KIND_VALUE", "value" },
+    { SHMOBJ_MESSAGE_KIND_PICKLE, "SHMOBJ_MESSAGE_KIND_PICKLE", "pickle" },
+    { 0, NULL, NULL },
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("ShmobjMessageKind", values));
+  return type;
+}
+
 G_DEFINE_BOXED_TYPE (ShmobjMessage, shmobj_message, shmobj_message_ref, shmobj_message_unref)
 
 /**
@@ -117,16 +137,16 @@ shmobj_message_get_bytes (ShmobjMessage *self)
  * shmobj_message_get_kind:
  * @self: a message
  *
- * What the message is: 1 plain bytes, 2 a value, 3 a private pickle of Python.
+ * What the message is.
  *
  * Returns: its kind
  *
  * Since: 1.0
  */
-guint
+ShmobjMessageKind
 shmobj_message_get_kind (ShmobjMessage *self)
 {
-  return self->frame.kind;
+  return (ShmobjMessageKind) self->frame.kind;
 }
 
 /**

@@ -9,6 +9,28 @@
 
 G_BEGIN_DECLS
 
+#define SHMOBJ_TYPE_MESSAGE_KIND (shmobj_message_kind_get_type ())
+
+/**
+ * ShmobjMessageKind:
+ * @SHMOBJ_MESSAGE_KIND_BYTES: plain bytes; read as a value they are `ay`
+ * @SHMOBJ_MESSAGE_KIND_VALUE: a #GVariant
+ * @SHMOBJ_MESSAGE_KIND_PICKLE: a private pickle of Python, for Python readers that ask for it
+ *
+ * What a message of a queue is.
+ *
+ * Since: 1.0
+ */
+typedef enum
+{
+  SHMOBJ_MESSAGE_KIND_BYTES = 1,
+  SHMOBJ_MESSAGE_KIND_VALUE = 2,
+  SHMOBJ_MESSAGE_KIND_PICKLE = 3,
+} ShmobjMessageKind;
+
+SHMOBJ_AVAILABLE_IN_1_0
+GType shmobj_message_kind_get_type (void) G_GNUC_CONST;
+
 #define SHMOBJ_TYPE_MESSAGE (shmobj_message_get_type ())
 
 /**
@@ -36,7 +58,7 @@ GVariant *shmobj_message_get_value (ShmobjMessage *self, GError **error) G_GNUC_
 SHMOBJ_AVAILABLE_IN_1_0
 GBytes *shmobj_message_get_bytes (ShmobjMessage *self) G_GNUC_WARN_UNUSED_RESULT;
 SHMOBJ_AVAILABLE_IN_1_0
-guint shmobj_message_get_kind (ShmobjMessage *self);
+ShmobjMessageKind shmobj_message_get_kind (ShmobjMessage *self);
 SHMOBJ_AVAILABLE_IN_1_0
 guint shmobj_message_get_redelivered (ShmobjMessage *self);
 SHMOBJ_AVAILABLE_IN_1_0

@@ -69,7 +69,7 @@ test_done (void)
   two = receive (queue);
   g_assert_cmpint (number_of (one), ==, 1);
   g_assert_cmpint (number_of (two), ==, 2);
-  g_assert_cmpuint (shmobj_message_get_kind (one), ==, SHMOBJ_FRAME_VARIANT);
+  g_assert_cmpint (shmobj_message_get_kind (one), ==, SHMOBJ_MESSAGE_KIND_VALUE);
   g_assert_cmpuint (shmobj_message_get_redelivered (one), ==, 0);
   g_assert_cmpuint (statistic (queue, "in-flight"), ==, 2);
   g_assert_false (shmobj_queue_join (queue, 1000, NULL, &error));

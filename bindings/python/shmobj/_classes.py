@@ -53,7 +53,7 @@ def adapt(module, extension):
         _add(cls, common)
 
     give(module.Queue, _queue.methods(module.Queue), _queue.plain_methods)
-    _add(module.Message, _message.Methods)
+    _add(module.Message, _message.methods(module))
     _add(module.Queue, _message.queue_methods(module.Queue))
     _add(module.Queue, _asyncio.queue_methods(module.Queue))
     give(module.Connection, _connection.Methods, _connection.plain_methods)

@@ -9,40 +9,43 @@ another reader, and so does the death of the process."""
 
 from . import _errors, _pickle
 
-BYTES, VARIANT, PICKLE = 1, 2, 3
 
+def methods(module):
+    kinds = module.MessageKind
 
-class Methods:
-    allow_pickle = False
+    class Methods:
+        allow_pickle = False
 
-    @property
-    def value(self):
-        """What was put."""
-        kind = self.get_kind()
-        if kind == VARIANT:
-            return self.get_value()
-        data = self.get_bytes().get_data() or b""
-        if kind == BYTES:
-            return data
-        if not self.allow_pickle:
-            raise _errors.Incompatible(
-                f"The message is a Python pickle of {len(data)} bytes, and allow_pickle is not set for its queue"
-            )
-        return _pickle.loads(data)
+        @property
+        def value(self):
+            """What was put."""
+            kind = self.get_kind()
+            if kind == kinds.VALUE:
+                return self.get_value()
+            data = self.get_bytes().get_data() or b""
+            if kind == kinds.BYTES:
+                return data
+            if not self.allow_pickle:
+                raise _errors.Incompatible(
+                    f"The message is a Python pickle of {len(data)} bytes, and allow_pickle is not set for its queue"
+                )
+            return _pickle.loads(data)
 
-    @property
-    def redelivered(self):
-        """How often it was given back, or left by a reader that died."""
-        return self.get_redelivered()
+        @property
+        def redelivered(self):
+            """How often it was given back, or left by a reader that died."""
+            return self.get_redelivered()
 
-    def __enter__(self):
-        return self
+        def __enter__(self):
+            return self
 
-    def __exit__(self, kind, *_):
-        if kind is None:
-            self.done()
-        else:
-            self.give_back()
+        def __exit__(self, kind, *_):
+            if kind is None:
+                self.done()
+            else:
+                self.give_back()
+
+    return Methods
 
 
 def queue_methods(cls):

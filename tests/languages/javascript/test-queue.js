@@ -102,13 +102,17 @@ test('received-messages-come-back-unless-done', () => {
     const message = queue.receive({timeout: 0});
     equal(message.get_value(), {n: 1});
     equal(message._get_value().get_type_string(), 'a{sv}');
-    equal(message.get_redelivered(), 0);
+    equal([message.get_redelivered(), message.get_kind()], [0, Shmobj.MessageKind.VALUE]);
     throws(() => queue.receive({timeout: 0}), Shmobj.Error, Shmobj.Error.EMPTY);
     throws(() => queue.join({timeout: 1}), Gio.IOErrorEnum, Gio.IOErrorEnum.TIMED_OUT);
     message.give_back();
     const again = queue.receive();
     equal([again.get_value(), again.get_redelivered()], [{n: 1}, 1]);
     again.done();
+    queue.put_bytes(new Uint8Array([1]));
+    const bytes = queue.receive();
+    equal(bytes.get_kind(), Shmobj.MessageKind.BYTES);
+    bytes.done();
     isTrue(queue.join());
 });
 

@@ -39,6 +39,8 @@ class Messages(unittest.TestCase):
             ours.put(value)
             with ours.receive() as message:
                 self.assertEqual(message.value, value)
+                kind = Shmobj.MessageKind.BYTES if isinstance(value, bytes) else Shmobj.MessageKind.VALUE
+                self.assertIs(message.get_kind(), kind)
                 self.assertEqual(message.redelivered, 0)
         ours.join(LONG)
 
@@ -58,6 +60,7 @@ class Messages(unittest.TestCase):
             return
         ours.put({1})
         with ours.receive() as message:
+            self.assertEqual(message.get_kind(), Shmobj.MessageKind.PICKLE)
             self.assertEqual(message.value, {1})
         ours.put({2})
         ours.allow_pickle = False

@@ -74,6 +74,7 @@ void test_messages () {
     queue.put ("once");
     var message = queue.receive ();
     assert ((string) message.get_value () == "once" && message.get_redelivered () == 0);
+    assert (message.get_kind () == Shmobj.MessageKind.VALUE);
     message.give_back ();
     message = queue.receive (0);
     assert (message.get_redelivered () == 1);
