@@ -14,6 +14,7 @@ import subprocess
 import rows
 
 TIME_LIMIT = 60
+NOT_INSTALLED = "not installed"
 
 
 class Missing(Exception):
@@ -36,7 +37,7 @@ class Tree:
             start = [os.path.join(self.source, "tools", "run"), "python3",
                      os.path.join(self.source, "tests", "bench", name)]
         elif not os.path.exists(start[0]):
-            raise Missing("not installed")
+            raise Missing(NOT_INSTALLED)
         return start + [str(argument) for argument in arguments]
 
     def run(self, command):

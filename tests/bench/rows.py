@@ -57,6 +57,9 @@ CHANNELS = {
     "pipe": ("bench-kernel", "pipe"),
     "socketpair": ("bench-kernel", "socketpair"),
     "bare socketpair": ("bench-kernel", "packets"),
+    "ZeroMQ": ("bench-zmq", "push-pull"),
+    "nng": ("bench-nng", "pipeline"),
+    "iceoryx": ("bench-iceoryx", "publish"),
 }
 
 
@@ -68,16 +71,17 @@ def beside(name, case, size, n, *shape, **aims):
     return Beside(name, channel(name, case, size, n, *shape), **aims)
 
 
-FAST = ("Boost lockfree spsc",)  # of those below, who gets as many messages as we
+# How many messages a peer gets, beside the slow ones: so that each takes about as long.
+PACE = {"Boost lockfree spsc": 20, "nng": 0.1, "iceoryx": 0.3}
 
 
 def one_to_one(what, size, n, slow_n, unit, names, **aims):
-    """@slow_n messages for those who take much longer than we, so that a round is as long."""
     return Row(f"Queue {what}, 1:1", channel("ours", "flow", size, n),
-               [beside(name, "flow", size, n if name in FAST else slow_n, **aims.get(name, {})) for name in names], unit)
+               [beside(name, "flow", size, max(2, min(n, int(slow_n * PACE.get(name, 1)))), **aims.get(name, {}))
+                for name in names], unit)
 
 
-EVERYBODY = ("Boost message_queue", "Boost lockfree spsc", "POSIX mq", "pipe", "socketpair")
+EVERYBODY = ("Boost message_queue", "Boost lockfree spsc", "POSIX mq", "pipe", "socketpair", "ZeroMQ", "nng", "iceoryx")
 WITHOUT_MQ = tuple(name for name in EVERYBODY if name != "POSIX mq")  # its messages are 8 KiB at most
 WITHOUT_SPSC = tuple(name for name in WITHOUT_MQ if name != "Boost lockfree spsc")
 
@@ -125,13 +129,14 @@ def slow_trips(case, n, names):
 TRIPS = [
     trip("Queue 64 B, both awake", "trip", "ours", 50000,
          Beside("two spinning words", peers("words", 100000), LONGER, 3),
-         *slow_trips("trip", 5000, ("our Pipe", "Boost message_queue", "POSIX mq", "pipe"))),
-    trip("Pipe 64 B, both awake", "trip", "our Pipe", 5000, *slow_trips("trip", 5000, ("socketpair",))),
+         *slow_trips("trip", 5000, ("Boost message_queue", "POSIX mq", "pipe", "iceoryx"))),
+    trip("Pipe 64 B, both awake", "trip", "our Pipe", 5000, *slow_trips("trip", 3000, ("socketpair", "ZeroMQ", "nng"))),
     trip("Queue 64 B, asleep, one CPU", "trip-asleep", "ours", 10000,
          Beside("bare futexes", peers("futex", 10000), LONGER, 1.25),
-         *slow_trips("trip-asleep", 10000, ("Boost message_queue", "POSIX mq", "pipe"))),
+         *slow_trips("trip-asleep", 10000, ("Boost message_queue", "POSIX mq", "pipe", "iceoryx"))),
     trip("Pipe 64 B, asleep, one CPU", "trip-asleep", "our Pipe", 10000,
-         beside("bare socketpair", "trip-asleep", 64, 10000, ratio=LONGER, aim=1.25)),
+         beside("bare socketpair", "trip-asleep", 64, 10000, ratio=LONGER, aim=1.25),
+         *slow_trips("trip-asleep", 2000, ("ZeroMQ", "nng"))),
 ]
 
 

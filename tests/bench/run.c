@@ -191,7 +191,7 @@ start_worker (Start *start, Worker worker)
   before = used_by_us ();
   worker.work (worker.data, worker.n);
   note_end (start, before);
-  _exit (0);
+  exit (0);
 }
 
 RunResult
@@ -202,7 +202,7 @@ run_workers (RunWork write, int writers, RunWork read, int readers, void *data, 
   int all = writers + readers;
   RunResult result;
 
-  warm_up = (total / WARM_UP + whole - 1) / whole * whole;
+  warm_up = (total / WARM_UP / whole + 1) * whole; /* never 0, which means to open */
   total = (total + whole - 1) / whole * whole;
   for (int i = 0; i < all; i++)
     {
@@ -274,7 +274,7 @@ answer (Start *start, RunWork there, void *data, long warm_up, long n, long samp
   atomic_store (&start->cpu_ns, after.cpu_ns - before.cpu_ns);
   atomic_store (&start->sleeps, after.sleeps - before.sleeps);
   arrive (start, 2);
-  _exit (0);
+  exit (0);
 }
 
 RunResult
