@@ -3,7 +3,7 @@
 /* Messages in flight: taken out of the ring by somebody who has not yet said that he is done with
  * them. If he dies first, they return to the front of the queue.
  *
- *     behind the ring's data:   [ ready, used, reserved ][ entries, 64 B each ][ pool: bytes of the
+ *     behind the ring's data:   [ used, reserved ][ entries, 64 B each ][ pool: bytes of the
  * messages ]
  *
  *     an entry      FREE  ->  held (a token)  ->  FREE            done
@@ -25,6 +25,10 @@
  * for that every 100 ms while something is in flight (base/ring-wait.c). A queue with nothing in
  * flight has no timer.
  *
+ * Loans. A message that lies in a block of the pool for loans is on record by the frame that names
+ * the block (base/loan.c), so it is not copied again. When it is done, first the entry becomes free
+ * and then the block.
+ *
  * `returned` tells readers to look here first. It is stored before the entry's state, so it may be
  * too high after a death and is then corrected by the next one who looks; it is never too low.
  *
@@ -34,6 +38,7 @@
 
 #include "base/flight.h"
 
+#include "base/loan.h"
 #include "base/ring-private.h"
 #include "base/sys.h"
 
@@ -121,12 +126,12 @@ find_gap (Ring *ring, guint64 size)
 static gboolean
 back_table (Ring *ring)
 {
-  if (bits (&ring->flight->ready))
+  if (flight_is_used (ring))
     return TRUE;
   if (segment_reserve (ring->segment, ring->flight_offset, ring->flight_offset + table_size ()) !=
       0)
     return FALSE;
-  atomic_store_explicit (&ring->flight->ready, 1, memory_order_release);
+  atomic_store_explicit (&ring->shared->flight_ready, 1, memory_order_release);
   return TRUE;
 }
 
@@ -172,10 +177,20 @@ flight_settle (Ring *ring, guint64 read)
   atomic_store_explicit (&ring->shared->read.receiving, 0, memory_order_release);
 }
 
+static void
+note_ticket (FlightTicket *ticket, guint index, guint64 number, guint32 deliveries)
+{
+  ticket->index = index;
+  ticket->number = number;
+  ticket->deliveries = deliveries;
+}
+
 RingStatus
 flight_record (Ring *ring, guint32 me, const RingGet *get, guint64 number)
 {
-  gsize size = (gsize) get->header.size + get->header.type_length;
+  LoanRecord loan = { .block = get->loan - 1 };
+  guint64 header = get->loan != 0 ? loan_header () : frame_header_join (&get->header);
+  gsize size = get->loan != 0 ? sizeof loan : (gsize) get->header.size + get->header.type_length;
   FlightEntry *entry;
   guint64 at;
   guint index;
@@ -187,15 +202,15 @@ flight_record (Ring *ring, guint32 me, const RingGet *get, guint64 number)
       !back_pool (ring, at + ring_record_size (sizeof (FrameHeader) + size)))
     return RING_CROWDED;
 
-  memcpy (pool_of (ring) + at, get->buffer, size);
+  memcpy (pool_of (ring) + at, get->loan != 0 ? &loan : get->buffer, size);
   entry = &ring->flight->entries[index];
   atomic_store_explicit (&ring->shared->read.receiving, index + 1, memory_order_release);
   store (&entry->number, number);
   store (&entry->offset, at);
-  store (&entry->header, frame_header_join (&get->header));
+  store (&entry->header, header);
   atomic_store_explicit (&entry->deliveries, 0, memory_order_relaxed);
   atomic_store_explicit (&entry->state, me, memory_order_release);
-  *get->ticket = (FlightTicket){ index, number, 0 };
+  note_ticket (get->ticket, index, number, 0);
   return RING_OK;
 }
 
@@ -217,22 +232,18 @@ oldest_returned (Ring *ring)
   return found;
 }
 
-RingStatus
-flight_take_returned (Ring *ring, guint32 me, RingGet *get)
+/* Copies out what an entry holds, or notes the block where it lies. */
+static RingStatus
+read_entry (Ring *ring, RingGet *get, FlightEntry *entry)
 {
-  guint index = oldest_returned (ring);
-  FlightEntry *entry;
-  guint64 at, word;
+  guint64 at = load (&entry->offset), word = load (&entry->header);
   gsize size;
 
-  if (index == FLIGHT_MAX)
-    return RING_EMPTY;
-  entry = &ring->flight->entries[index];
-  at = load (&entry->offset);
-  word = load (&entry->header);
-  if (at > ring->capacity ||
-      !frame_header_unpack (word, ring->capacity - at + sizeof (FrameHeader), &get->header))
+  if (at > ring->capacity)
     return RING_CORRUPT;
+  if (!frame_header_unpack (word, ring->capacity - at + sizeof (FrameHeader), &get->header))
+    return loan_read (ring, get, word, pool_of (ring) + at, ring->capacity - at,
+                      load (&entry->number));
   if (!(get->accept & RING_ACCEPT (get->header.kind)))
     return RING_REFUSED;
   size = (gsize) get->header.size + get->header.type_length;
@@ -240,9 +251,28 @@ flight_take_returned (Ring *ring, guint32 me, RingGet *get)
     return RING_TOO_SMALL;
 
   memcpy (get->buffer, pool_of (ring) + at, size);
+  return RING_OK;
+}
+
+RingStatus
+flight_take_returned (Ring *ring, guint32 me, RingGet *get)
+{
+  guint index = oldest_returned (ring);
+  FlightEntry *entry;
+  RingStatus status;
+
+  if (index == FLIGHT_MAX)
+    return RING_EMPTY;
+  entry = &ring->flight->entries[index];
+  status = read_entry (ring, get, entry);
+  if (status != RING_OK)
+    return status;
+
   if (get->ticket != NULL)
-    *get->ticket = (FlightTicket){ index, load (&entry->number), bits (&entry->deliveries) };
+    note_ticket (get->ticket, index, load (&entry->number), bits (&entry->deliveries));
   atomic_store_explicit (&entry->state, get->ticket != NULL ? me : 0, memory_order_release);
+  if (get->ticket == NULL)
+    loan_end (ring, get->loan);
   oldest_returned (ring);
   return RING_OK;
 }
@@ -261,16 +291,49 @@ held (Ring *ring, guint32 me, const FlightTicket *ticket)
              : NULL;
 }
 
+/* 1 + the block that an entry's message lies in; 0: in none. */
+static guint
+block_of (Ring *ring, FlightEntry *entry)
+{
+  guint64 at = load (&entry->offset);
+  LoanRecord loan;
+
+  if (load (&entry->header) != loan_header () || at > ring->capacity)
+    return 0;
+  memcpy (&loan, pool_of (ring) + at, sizeof loan);
+  return loan.block + 1;
+}
+
+void
+flight_mark_loans (Ring *ring, gboolean *flying)
+{
+  guint used = used_of (ring);
+
+  for (guint i = 0; i < used; i++)
+    {
+      FlightEntry *entry = &ring->flight->entries[i];
+      guint block = bits (&entry->state) != 0 ? block_of (ring, entry) : 0;
+
+      if (block - 1 < POOL_BLOCKS)
+        flying[block - 1] = TRUE;
+    }
+}
+
 gboolean
 flight_done (Ring *ring, guint32 me, const FlightTicket *ticket)
 {
   FlightEntry *entry;
+  guint block;
 
   if (!guard_take (&ring->shared->read.guard, ring->participants, me, -1, &ring->shared->guards))
     return FALSE;
   entry = held (ring, me, ticket);
   if (entry != NULL)
-    atomic_store_explicit (&entry->state, 0, memory_order_release);
+    {
+      block = block_of (ring, entry);
+      atomic_store_explicit (&entry->state, 0, memory_order_release);
+      loan_end (ring, block);
+    }
   guard_release (&ring->shared->read.guard);
   return entry != NULL;
 }

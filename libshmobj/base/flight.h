@@ -19,11 +19,11 @@ typedef struct
 
 G_STATIC_ASSERT (sizeof (FlightEntry) == 64);
 
-/* Lies behind the ring's data. Backed with memory at the first receive; `used` is 0 until then.
+/* Lies behind the ring's data. Backed with memory at the first receive (the ring's `flight_ready`).
  * Stored under the read guard. */
 struct _FlightShared
 {
-  _Atomic (guint32) ready;    /* the table may be touched */
+  _Atomic (guint32) spare0;
   _Atomic (guint32) used;     /* entries [0, used) were used at some time */
   _Atomic (guint64) reserved; /* bytes of the pool that may be touched */
   guint64 spare[6];
@@ -52,11 +52,13 @@ RingStatus flight_take_returned (Ring *ring, guint32 me, RingGet *get);
 /* Under the read guard, with the message copied to @get's buffer: records it and fills its ticket.
  * RING_CROWDED: no room to keep it. */
 RingStatus flight_record (Ring *ring, guint32 me, const RingGet *get, guint64 number);
+/* Sets @flying[n] for each block n of the pool that a message in flight lies in. */
+void flight_mark_loans (Ring *ring, gboolean *flying);
 /* Returns what the dead held; TRUE if that was something. */
 gboolean flight_recover (Ring *ring, guint32 me);
 static inline gboolean
 flight_is_used (Ring *ring)
 {
   return ring->flight != NULL &&
-         atomic_load_explicit (&ring->flight->ready, memory_order_relaxed) != 0;
+         atomic_load_explicit (&ring->shared->flight_ready, memory_order_relaxed) != 0;
 }

@@ -21,6 +21,10 @@ G_STATIC_ASSERT (sizeof (FrameHeader) == 8);
 
 #define FRAME_SIZE_MAX G_GUINT64_CONSTANT (0xfffff000)
 
+/* In a ring alone: behind the header is not a message but where it lies (base/loan.h). What asks
+ * whether something is a frame says no. */
+#define FRAME_LOAN 4
+
 /* The header as one word: what is stored and loaded in one piece, and checked in a register. */
 static inline guint64
 frame_header_pack (const ShmobjFrame *frame)

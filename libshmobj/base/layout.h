@@ -10,7 +10,8 @@
  *     [ header ][ slots, 1024 x 64 B  ][ what the kind holds          ]
  *
  *     kind       at 69632
- *     QUEUE      [ RingShared, 4096 ][ ring's data: capacity + 4096 ][ FlightShared ][ pool  ]
+ *     QUEUE      [ RingShared, 4096 ][ ring's data: capacity + 4096 ][ FlightShared ][ messages in
+ *                flight, as much ][ PoolShared ][ blocks for loans, as much ]
  *     PIPE       [ RingShared, 4096 ][ RingShared, 4096 ][ data: there ][ data: back ]
  *     ARENA      [ ArenaShared, 4096 ][ cells, 64 B each: kind, then LockShared or EventShared ]
  *     GATE       [ Guard, GuardStatistics; 4096 ]
@@ -22,7 +23,7 @@
 #include <stdatomic.h>
 
 #define LAYOUT_MAGIC G_GUINT64_CONSTANT (0x314a424f4d4853c4) /* "\xc4SHMOBJ1" */
-#define LAYOUT_VERSION 1
+#define LAYOUT_VERSION 2
 #define LAYOUT_BYTE_ORDER 0x01020304
 #define LAYOUT_PAGE 4096
 

@@ -4,6 +4,7 @@
  * its new position, then con: killed before that store, the message is still there. */
 
 #include "base/flight.h"
+#include "base/loan.h"
 #include "base/ring-private.h"
 
 /* Is what a reader at @pos leaves behind, with @left records in it up to @written, what a writer
@@ -79,6 +80,20 @@ leave_behind (Ring *ring, guint32 con, RingPosition *valid, guint n, guint64 pos
     publish_room (ring, con, n, pos);
 }
 
+/* It is no frame, so it leads to a block, or nowhere. */
+static G_NO_INLINE RingStatus
+read_loan (Ring *ring, RingGet *get, guint64 full_count, guint64 at, guint64 word, guint64 *pos)
+{
+  guint64 behind = offset_of (at) + sizeof (FrameHeader);
+  RingStatus status = behind > ring->capacity ? RING_CORRUPT
+                                              : loan_read (ring, get, word, ring->data + behind,
+                                                           ring->capacity - behind, full_count);
+
+  if (status == RING_OK)
+    *pos = at + sizeof (FrameHeader) + sizeof (LoanRecord);
+  return status;
+}
+
 /* Under the read guard: copies record number @full_count, from *@pos on, and moves *@pos behind it.
  */
 static inline RingStatus
@@ -94,9 +109,10 @@ read_record (Ring *ring, RingGet *get, guint64 full_count, guint64 *pos)
     return RING_EMPTY;
   if (G_UNLIKELY (load (&shared->restart) == full_count + 1))
     at = next_round (at, 0);
-  if (!follow (ring, &at, &word) ||
-      !frame_header_unpack (word, ring->capacity - offset_of (at), &get->header))
+  if (!follow (ring, &at, &word))
     return RING_CORRUPT;
+  if (!frame_header_unpack (word, ring->capacity - offset_of (at), &get->header))
+    return read_loan (ring, get, full_count, at, word, pos);
   if (!(get->accept & RING_ACCEPT (get->header.kind)))
     return RING_REFUSED;
   size = (gsize) get->header.size + get->header.type_length;
@@ -161,6 +177,8 @@ get_under_guard (Ring *ring, guint32 me, RingGet *get)
   leave_behind (ring, con, valid, 1, pos);
   if (G_UNLIKELY (get->ticket != NULL))
     atomic_store_explicit (&shared->read.receiving, 0, memory_order_release);
+  else
+    loan_end (ring, get->loan);
   return RING_OK;
 }
 
@@ -209,10 +227,13 @@ get_many_under_guard (Ring *ring, guint32 me, RingGetMany *many)
                         many->size);
       many->headers[many->got++] = get.header;
       n++;
+      if (get.loan != 0)
+        break; /* its block is freed when it is final */
     }
   if (n == 0)
     return status == RING_EMPTY ? say_empty (ring, shut) : status;
   leave_behind (ring, con, valid, n, pos);
+  loan_end (ring, get.loan);
   return RING_OK;
 }
 

@@ -419,6 +419,13 @@ ring_get_patiently (
 /* ---- put ---- */
 
 static RingStatus
+try_put (Ring *ring, guint32 me, const ShmobjFrame *frame, gboolean may_grow, gint64 deadline_us)
+{
+  return frame->kind == FRAME_LOAN ? ring_try_put_loan (ring, me, frame, may_grow, deadline_us)
+                                   : ring_try_put (ring, me, frame, may_grow, deadline_us);
+}
+
+static RingStatus
 put_in_seat (const Want *want, const ShmobjFrame *frame, const RingPatience *patience)
 {
   Ring *ring = want->ring;
@@ -429,7 +436,7 @@ put_in_seat (const Want *want, const ShmobjFrame *frame, const RingPatience *pat
     return status;
   for (;;)
     {
-      status = ring_try_put (ring, want->me, frame, TRUE, patience->deadline_us);
+      status = try_put (ring, want->me, frame, TRUE, patience->deadline_us);
       if (status != RING_FULL)
         break;
       if (slept != RING_AGAIN)
@@ -517,7 +524,7 @@ ring_put_patiently (Ring *ring,
   gboolean deeper = FALSE;
 
   if (status == RING_STUCK)
-    status = ring_try_put (ring, me, frame, deeper, patience->deadline_us);
+    status = try_put (ring, me, frame, deeper, patience->deadline_us);
   for (guint tries = 1; status == RING_FULL || status == RING_SHALLOW; tries++)
     {
       guint32 count = atomic_load_explicit (&ring->shared->write.other_count,
@@ -534,7 +541,7 @@ ring_put_patiently (Ring *ring,
           if (status != RING_AGAIN)
             return status == RING_EMPTY ? RING_FULL : status;
         }
-      status = ring_try_put (ring, me, frame, deeper, patience->deadline_us);
+      status = try_put (ring, me, frame, deeper, patience->deadline_us);
     }
   return status;
 }

@@ -49,6 +49,7 @@
  * in vain for just the room that it needs (base/ring-wait.c); or when nothing is left to wait for.
  */
 
+#include "base/loan.h"
 #include "base/ring-private.h"
 
 #define GROW_STEP (1024 * 1024)
@@ -359,6 +360,31 @@ ring_try_put (
     return put_otherwise (ring, me, frame, may_grow, deadline_us);
   guard_release (&ring->shared->write.guard);
   return RING_OK;
+}
+
+RingStatus
+ring_try_put_loan (
+    Ring *ring, guint32 me, const ShmobjFrame *frame, gboolean may_grow, gint64 deadline_us)
+{
+  const LoanRecord *record = (const LoanRecord *) frame->data;
+  RingStatus status = RING_CORRUPT;
+  RingPosition *valid;
+  guint put;
+
+  if (!guard_take (&ring->shared->write.guard, ring->participants, me, deadline_us,
+                   &ring->shared->guards))
+    return RING_STUCK;
+  valid = slot_with (&ring->shared->write, WAIT_COUNT (bits (&ring->shared->pub)));
+  if (valid != NULL && loan_enqueue (ring, me, record, load (&valid->count)))
+    {
+      status = put_under_guard (ring, frame, 1, &put, may_grow);
+      if (status != RING_OK)
+        loan_keep (ring, me, record);
+    }
+  guard_release (&ring->shared->write.guard);
+  if (status == RING_FULL)
+    arm_for_pollers (ring, me, frame, deadline_us);
+  return status;
 }
 
 RingStatus

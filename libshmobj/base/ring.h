@@ -54,6 +54,8 @@ typedef struct
   RingNeed bell_need;             /* of who listens to out_bell; the same */
   LAYOUT_LINE GuardStatistics guards;
   _Atomic (guint64) sleeps, wakes, seats_taken_over, grown;
+  _Atomic (guint32) flight_ready; /* of a queue: the table of what is in flight may be touched */
+  _Atomic (guint32) pool_ready;   /* and that of blocks for loans; both stored once */
 } RingShared;
 
 G_STATIC_ASSERT (sizeof (RingShared) <= LAYOUT_PAGE);
@@ -86,13 +88,16 @@ typedef enum
 } RingStatus;
 
 typedef struct _FlightShared FlightShared;
+typedef struct _Pool Pool;
 
-/* A message in somebody's hands (base/flight.h). */
+/* A message in somebody's hands (base/flight.h); zeroed before it is filled, but for in_place. */
 typedef struct
 {
   guint index;
   guint64 number;
   guint32 deliveries; /* how often it was handed out before */
+  gboolean in_place;  /* asked for: do not copy what lies in a block */
+  guint block;        /* 1 + the block where it lies, if so; 0: it was copied */
 } FlightTicket;
 
 /* One process's view of a ring. */
@@ -107,6 +112,7 @@ typedef struct
   Participants *participants;
   FlightShared *flight; /* (nullable): where messages are kept that are received but not done */
   guint64 flight_offset;
+  Pool *pool;       /* (nullable): blocks for messages that are not copied */
   Doorbell in, out; /* in: something to get; out: room to put */
   WaitHabit reading, writing;
   _Atomic (guint32) read_when_grown; /* what had been read when we last made it deeper */
@@ -132,6 +138,7 @@ typedef struct
   FrameHeader header; /* of the message that was taken, or did not fit */
   FlightTicket
       *ticket; /* (nullable): received, not got: the message stays on record, by this ticket */
+  guint loan;  /* 1 + the block where it lay; 0: in the ring */
 } RingGet;
 
 /* A reader's buffer for several messages: each begins at a multiple of 8. */
@@ -178,6 +185,10 @@ RingStatus ring_try_get (Ring *ring, guint32 me, RingGet *get, gint64 deadline_u
  * nothing was done, and ring_try_put() (ring_try_get()) knows what. */
 RingStatus ring_put_bytes (Ring *ring, guint32 me, const void *data, gsize size);
 RingStatus ring_get_bytes (Ring *ring, guint32 me, void *buffer, gsize room, gsize *size);
+
+/* The same for a frame of kind FRAME_LOAN; see base/loan.h. */
+RingStatus ring_try_put_loan (
+    Ring *ring, guint32 me, const ShmobjFrame *frame, gboolean may_grow, gint64 deadline_us);
 
 /* Up to RING_BATCH_MAX messages under one guard, all of them published by one store; as many as
  * there is room for (there are, and fit in the buffer). RING_OK when it was at least one; *@put

@@ -57,6 +57,16 @@ fail_errno (GError **error, int code, const char *what)
   return FALSE;
 }
 
+/* What a segment may well come to use. A channel has addresses for its capacity several times over
+ * (in the ring, in flight, in loans), and for memory only what is used of them. */
+static guint64
+usual_size (SegmentKind kind, guint64 size, const guint64 parameter[4])
+{
+  gboolean channel = kind == SEGMENT_QUEUE || kind == SEGMENT_PIPE;
+
+  return channel ? MAX (MIN (parameter[0], size), size / 4) : size;
+}
+
 static gboolean
 refuse_size (guint64 size, GError **error)
 {
@@ -134,7 +144,7 @@ segment_new (Segment *segment,
              GError **error)
 {
   *segment = SEGMENT_INIT;
-  if (refuse_size (size, error))
+  if (refuse_size (usual_size (kind, size, parameter), error))
     return FALSE;
 
   segment->fd = sys_memfd (label);
@@ -163,7 +173,7 @@ segment_new_in (Segment *segment,
   char path[40];
 
   *segment = SEGMENT_INIT;
-  if (refuse_size (size, error))
+  if (refuse_size (usual_size (kind, size, parameter), error))
     return FALSE;
 
   snprintf (path, sizeof path, "/proc/self/fd/%d", dirfd);

@@ -119,12 +119,18 @@ channel_set_error (
 }
 
 /* A message that was taken to @buffer, as a frame that owns its bytes; they are copied if that is
- * not memory of its own. */
+ * not memory of its own. One that lies in a block stays there, and the frame only says its size. */
 static RingStatus
 frame_taken (ShmobjFrame *frame, const RingGet *get, gboolean own)
 {
   gsize size = (gsize) get->header.size + get->header.type_length;
 
+  if (get->loan != 0 && get->ticket != NULL && get->ticket->in_place)
+    {
+      *frame = (ShmobjFrame){ .kind = get->header.kind, .size = size };
+      g_free (own ? get->buffer : NULL);
+      return RING_OK;
+    }
   frame_adopt (frame, &get->header, own ? get->buffer : g_memdup2 (get->buffer, MAX (size, 1)));
   return RING_OK;
 }

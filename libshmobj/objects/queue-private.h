@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "base/pool.h"
 #include "objects/channel.h"
 #include "objects/lazy-init.h"
 #include "objects/shmobj-queue.h"
@@ -19,6 +20,7 @@ struct _ShmobjQueue
   Segment segment; /* (owned) */
   Participants participants;
   Ring ring;
+  Pool pool;
   int in_bell, out_bell; /* (owned) */
   GCancellable *closing; /* (owned): ends what a main loop waits for */
 };

@@ -27,6 +27,7 @@
 
 #define DATA_OFFSET (OBJECT_OFFSET + LAYOUT_PAGE)
 #define FLIGHT_OFFSET(capacity) (DATA_OFFSET + ring_data_size (capacity))
+#define POOL_OFFSET(capacity) (FLIGHT_OFFSET (capacity) + flight_area_size (capacity))
 
 enum
 {
@@ -37,7 +38,7 @@ enum
 static guint64
 segment_size (guint64 capacity)
 {
-  return FLIGHT_OFFSET (capacity) + flight_area_size (capacity);
+  return POOL_OFFSET (capacity) + pool_area_size (capacity);
 }
 
 static void
@@ -47,6 +48,9 @@ attach (ShmobjQueue *self)
   ring_attach (&self->ring, segment_at (&self->segment, OBJECT_OFFSET, sizeof (RingShared)),
                DATA_OFFSET, self->capacity, self->maxsize, &self->segment, &self->participants);
   flight_attach (&self->ring, FLIGHT_OFFSET (self->capacity));
+  pool_attach (&self->pool, &self->segment, POOL_OFFSET (self->capacity), self->capacity,
+               &self->ring.shared->pool_ready, &self->participants);
+  self->ring.pool = &self->pool;
   self->ring.in = (Doorbell){ self->in_bell, self->in_bell };
   self->ring.out = (Doorbell){ self->out_bell, self->out_bell };
 }

@@ -221,7 +221,7 @@ receive (ShmobjQueue *self,
 {
   ChannelCall call = { "queue", timeout_us, cancellable, interrupted };
   ShmobjMessage *message;
-  FlightTicket ticket;
+  FlightTicket ticket = { 0 };
   ShmobjFrame frame;
 
   if (!queue_ensure (self, error) ||

@@ -403,8 +403,9 @@ shmobj_queue_get_capacity (ShmobjQueue *self)
  * @error: return location for an error
  *
  * What the queue has seen in its whole life, in all processes; nobody is disturbed by asking. Keys,
- * all of type `t`: `puts`, `gets` (messages), `size` (messages now), `reserved` (bytes of memory
- * that its deepest moment made it reserve), `sleeps`, `wakes` (of processes that waited),
+ * all of type `t`: `puts`, `gets` (messages), `size` (messages now), `in-flight` (messages received
+ * and not done with), `lent` (blocks in the hands of writers, queued or taken), `reserved` (bytes
+ * of memory that its deepest moment made it reserve), `sleeps`, `wakes` (of processes that waited),
  * `recoveries` (guards and seats taken over from dead or stopped processes).
  *
  * Returns: (transfer full): an `a{sv}`, or %NULL with `SHMOBJ_ERROR_CLOSED` or an error of making
@@ -428,6 +429,7 @@ shmobj_queue_get_statistics (ShmobjQueue *self, GError **error)
   g_variant_dict_insert (&dict, "puts", "t", ring_written (&self->ring));
   g_variant_dict_insert (&dict, "size", "t", (guint64) ring_count (&self->ring));
   g_variant_dict_insert (&dict, "in-flight", "t", (guint64) flight_count (&self->ring));
+  g_variant_dict_insert (&dict, "lent", "t", (guint64) pool_count (&self->pool));
   g_variant_dict_insert (&dict, "reserved", "t", atomic_load (&shared->reserved));
   g_variant_dict_insert (&dict, "sleeps", "t", atomic_load (&shared->sleeps));
   g_variant_dict_insert (&dict, "wakes", "t", atomic_load (&shared->wakes));

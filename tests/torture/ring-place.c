@@ -20,11 +20,12 @@ ring_place_new (guint64 capacity, guint32 maxsize)
 {
   RingPlace *place = g_new0 (RingPlace, 1);
   g_autoptr (GError) error = NULL;
-  guint64 flight = DATA_OFFSET + ring_data_size (capacity);
+  guint64 flight = DATA_OFFSET + ring_data_size (capacity),
+          pool = flight + flight_area_size (capacity);
   RingShared *shared;
   int in = sys.eventfd (), out = sys.eventfd ();
 
-  segment_new (&place->segment, SEGMENT_QUEUE, "torture", flight + flight_area_size (capacity),
+  segment_new (&place->segment, SEGMENT_QUEUE, "torture", pool + pool_area_size (capacity),
                DATA_OFFSET + ring_first_reserve (capacity), (guint64[4]){ capacity, maxsize },
                &error);
   g_assert_no_error (error);
@@ -34,6 +35,9 @@ ring_place_new (guint64 capacity, guint32 maxsize)
   ring_attach (&place->ring, shared, DATA_OFFSET, capacity, maxsize, &place->segment,
                &place->participants);
   flight_attach (&place->ring, flight);
+  pool_attach (&place->pool, &place->segment, pool, capacity, &shared->pool_ready,
+               &place->participants);
+  place->ring.pool = &place->pool;
   place->ring.in = (Doorbell){ in, in };
   place->ring.out = (Doorbell){ out, out };
   return place;

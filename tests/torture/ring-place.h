@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "base/ring.h"
+#include "base/pool.h"
 
 /* A ring in a segment of its own, with bells, for programs that fork and kill. */
 typedef struct
@@ -9,6 +9,7 @@ typedef struct
   Segment segment;
   Participants participants;
   Ring ring;
+  Pool pool;
 } RingPlace;
 
 RingPlace *ring_place_new (guint64 capacity, guint32 maxsize);

@@ -114,7 +114,7 @@ child_gets_many (gpointer data)
 static void
 child_receives (gpointer data)
 {
-  FlightTicket ticket;
+  FlightTicket ticket = { 0 };
 
   receive_with (data, &for_ever, &ticket);
 }
@@ -123,7 +123,7 @@ static void
 child_receives_and_is_done (gpointer data)
 {
   Run *run = data;
-  FlightTicket ticket;
+  FlightTicket ticket = { 0 };
 
   receive_with (run, &for_ever, &ticket);
   g_assert_true (flight_done (&run->place->ring, ring_place_me (run->place), &ticket));
@@ -133,7 +133,7 @@ static void
 child_receives_and_returns (gpointer data)
 {
   Run *run = data;
-  FlightTicket ticket;
+  FlightTicket ticket = { 0 };
 
   receive_with (run, &for_ever, &ticket);
   g_assert_true (flight_give_back (&run->place->ring, ring_place_me (run->place), &ticket));
@@ -363,7 +363,7 @@ static void
 received_by_the_dead (Run *run)
 {
   pid_t pid;
-  FlightTicket ticket[2];
+  FlightTicket ticket[2] = { 0 };
 
   some_messages (run);
   pid = fork_child ();

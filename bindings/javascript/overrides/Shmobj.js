@@ -225,12 +225,18 @@ const METHODS = {
         get_bytes: {waits: true},
         get_many: {args: [index], waits: true, result: fromVariants},
         receive: {waits: true},
+        loan: {args: [index], waits: true},
+        put_loan: {args: [itself, index], waits: true},
+        take: {waits: true},
         join: {waits: true},
         get_statistics: {result: fromVariant},
         wait: {args: [itself, timeoutOnly]},
     },
     Message: {
         get_value: {result: fromVariant},
+    },
+    Loan: {
+        write_bytes: {args: [index, toBytes]},
     },
     Connection: {
         send: {args: [toVariant], waits: true},

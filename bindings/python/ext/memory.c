@@ -2,9 +2,9 @@
 
 /* Views of shared memory.
  *
- * `_shmobj.view (memory)` gives a memoryview, made of an object of ours that owns a reference to
- * the C object, which keeps the mapping: so whatever was made of it, a memoryview or a numpy array,
- * never points at nothing, whatever else is closed or collected.
+ * `_shmobj.view (memory)` gives a memoryview of a SharedMemory or a Loan, made of an object of ours
+ * that owns a reference to the C object, which keeps the mapping: so whatever was made of it, a
+ * memoryview or a numpy array, never points at nothing, whatever else is closed or collected.
  */
 
 #include "methods.h"
@@ -15,9 +15,10 @@
 typedef struct
 {
   PyObject head;
-  ShmobjSharedMemory *memory; /* (owned) */
+  GObject *owner; /* (owned) */
   void *data;
   gsize size;
+  gboolean read_only;
 } View;
 
 static PyTypeObject *view_type;
@@ -27,8 +28,7 @@ view_get_buffer (PyObject *object, Py_buffer *buffer, int flags)
 {
   View *self = (View *) object;
 
-  return PyBuffer_FillInfo (buffer, object, self->data, self->size,
-                            shmobj_shared_memory_is_read_only (self->memory), flags);
+  return PyBuffer_FillInfo (buffer, object, self->data, self->size, self->read_only, flags);
 }
 
 static void
@@ -36,7 +36,7 @@ view_dealloc (PyObject *object)
 {
   PyTypeObject *type = Py_TYPE (object);
 
-  g_clear_object (&((View *) object)->memory);
+  g_clear_object (&((View *) object)->owner);
   ((freefunc) PyType_GetSlot (type, Py_tp_free)) (object);
   Py_DECREF (type);
 }
@@ -57,16 +57,28 @@ static PyType_Spec view_spec = {
 PyObject *
 memory_view (PyObject *module, PyObject *wrapper)
 {
-  ShmobjSharedMemory *memory = object_of (wrapper, SHMOBJ_TYPE_SHARED_MEMORY);
+  GObject *owner = object_of (wrapper, G_TYPE_OBJECT);
+  gboolean read_only;
   PyObject *result;
   View *self;
   void *data;
   gsize size;
 
-  if (memory == NULL)
+  if (owner == NULL)
     return NULL;
-
-  data = shmobj_shared_memory_get_data (memory, &size);
+  if (SHMOBJ_IS_LOAN (owner))
+    {
+      data = shmobj_loan_get_data (SHMOBJ_LOAN (owner), &size);
+      read_only = shmobj_loan_is_taken (SHMOBJ_LOAN (owner));
+    }
+  else
+    {
+      owner = object_of (wrapper, SHMOBJ_TYPE_SHARED_MEMORY);
+      if (owner == NULL)
+        return NULL;
+      data = shmobj_shared_memory_get_data (SHMOBJ_SHARED_MEMORY (owner), &size);
+      read_only = shmobj_shared_memory_is_read_only (SHMOBJ_SHARED_MEMORY (owner));
+    }
   if (data == NULL)
     Py_RETURN_NONE;
 
@@ -76,9 +88,10 @@ memory_view (PyObject *module, PyObject *wrapper)
   if (self == NULL)
     return NULL;
 
-  self->memory = g_object_ref (memory);
+  self->owner = g_object_ref (owner);
   self->data = data;
   self->size = size;
+  self->read_only = read_only;
   result = PyMemoryView_FromObject ((PyObject *) self);
   Py_DECREF (self);
   return result;

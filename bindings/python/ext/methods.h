@@ -11,5 +11,5 @@ extern PyMethodDef event_methods[];
 extern PyMethodDef list_methods[];
 extern PyMethodDef dict_methods[];
 
-/* memory_view (module, memory) → memoryview, or None once it was closed */
+/* memory_view (module, memory or loan) → memoryview, or None once it was closed */
 PyObject *memory_view (PyObject *module, PyObject *wrapper);

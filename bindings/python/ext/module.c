@@ -82,7 +82,7 @@ static PyMethodDef methods[] = {
   { "add_methods", module_add_methods, METH_VARARGS, "add_methods(class, name)" },
   { "encode", module_encode, METH_VARARGS,
     "encode(value, allow_pickle=False) -> (kind, type, data)" },
-  { "view", memory_view, METH_O, "view(shared_memory) -> memoryview or None" },
+  { "view", memory_view, METH_O, "view(memory) -> memoryview or None" },
   { "decode", module_decode, METH_VARARGS,
     "decode(kind, type, data, allow_pickle=False) -> value" },
   { NULL },

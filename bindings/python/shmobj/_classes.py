@@ -5,7 +5,7 @@ translated (shmobj._wrap), then come the protocols of Python, then what makes th
 import gi
 from gi.repository import Gio, GLib, GObject
 
-from . import _asyncio, _connection, _containers, _errors, _locks, _manager, _memory, _message, _queue, _sharing, _wrap
+from . import _asyncio, _connection, _containers, _errors, _loan, _locks, _manager, _memory, _message, _queue, _sharing, _wrap
 
 
 def _add(cls, methods):
@@ -65,6 +65,10 @@ def adapt(module, extension):
     _add(module.Manager, _manager.methods(module))
     give(module.Event, _locks.EventMethods, _locks.plain_event_methods)
 
+    loan = module.Loan
+    _add(loan, _loan.Methods)
+    _add(loan, _loan.extension_methods(extension.view) if extension else _loan.plain_methods(loan))
+    _add(module.Queue, _loan.queue_methods(module.Queue))
     memory = module.SharedMemory
     _add(memory, _memory.Methods)
     _add(memory, _memory.extension_methods(extension.view) if extension else _memory.plain_methods(memory))

@@ -31,20 +31,22 @@ class Methods:
         self.close()
 
 
+def view_at(owner, address, size, read_only):
+    """A memoryview that keeps its owner."""
+    # a class of its own, because an instance of ctypes' own would not take the attribute
+    view = type("View", (ctypes.c_ubyte * size,), {}).from_address(address)
+    view.owner = owner
+    view = memoryview(view).cast("B")
+    return view.toreadonly() if read_only else view
+
+
 def plain_methods(cls):
     class Plain:
         @property
         def buf(self):
             """A memoryview of all of it; None once it was closed."""
             address = self.get_address()
-            if address == 0:
-                return None
-            # a class of its own, because an instance of ctypes' own would not take the attribute
-            array = type("View", (ctypes.c_ubyte * self.get_size(),), {})
-            view = array.from_address(address)
-            view.owner = self
-            view = memoryview(view).cast("B")
-            return view.toreadonly() if self.is_read_only() else view
+            return view_at(self, address, self.get_size(), self.is_read_only()) if address != 0 else None
 
     return Plain
 

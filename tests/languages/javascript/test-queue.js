@@ -193,4 +193,23 @@ test('an-error-ends-a-loop', async () => {
     })(), Error);
 });
 
+test('a-loan-is-written-and-read-where-it-is', () => {
+    const queue = new Shmobj.Queue();
+    const loan = queue.loan(100);
+    equal(loan.get_size(), 100);
+    isTrue(loan.write_bytes(2, new Uint8Array([1, 2, 3])));
+    isTrue(loan.write_data(0, [8, 9]));
+    throws(() => loan.write_bytes(99, new Uint8Array(2)), Gio.IOErrorEnum, Gio.IOErrorEnum.INVALID_ARGUMENT);
+    throws(() => queue.put_loan(loan), TypeError);
+    isTrue(queue.put_loan(loan, 5));
+    throws(() => queue.put_loan(loan, 5), Shmobj.Error, Shmobj.Error.CLOSED);
+
+    const taken = queue.take({timeout: 0});
+    isTrue(taken.is_taken());
+    equal([...taken.get_bytes().toArray()], [8, 9, 1, 2, 3]);
+    isTrue(taken.release());
+    throws(() => queue.take({timeout: 0}), Shmobj.Error, Shmobj.Error.EMPTY);
+    equal(queue.get_statistics().lent, 0);
+});
+
 run();

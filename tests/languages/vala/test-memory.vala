@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-// SharedMemory from Vala.
+// SharedMemory, and blocks of a queue, from Vala.
 
 void test_two_handles () {
   try {
@@ -34,6 +34,30 @@ void test_in_place () {
   }
 }
 
+void test_loan () {
+  try {
+    var queue = new Shmobj.Queue ();
+    var loan = queue.loan (100);
+    unowned uint8[] data = loan.get_data ();
+
+    assert (data.length == 100);
+    data[0] = 7;
+    loan.write_data (1, { 8, 9 });
+    assert (queue.put_loan (loan, 3));
+
+    var taken = queue.take (0);
+    unowned uint8[] there = taken.get_data ();
+
+    assert (there.length == 3 && there[0] == 7 && there[2] == 9);
+    assert (taken.get_bytes ().get_size () == 3);
+    taken.release ();
+    assert (queue.is_empty ());
+  } catch (Error error) {
+    Test.message (error.message);
+    Test.fail ();
+  }
+}
+
 void test_error () {
   try {
     new Shmobj.SharedMemory.for_name ("shmobj-vala-there-is-none", Shmobj.OpenFlags.EXISTING, 0);
@@ -47,6 +71,7 @@ void test_error () {
 
 int main (string[] args) {
   Test.init (ref args);
+  Test.add_func ("/vala/memory/a-loan-is-written-and-read-where-it-is", test_loan);
   Test.add_func ("/vala/memory/two-handles-are-one-memory", test_two_handles);
   Test.add_func ("/vala/memory/is-written-in-place", test_in_place);
   Test.add_func ("/vala/memory/missing-name-is-an-error", test_error);

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Blocks of a queue's memory that are written and read where they are.
+
+    with frames.loan(1920 * 1080 * 4) as block:
+        numpy.frombuffer(block, numpy.uint8)[:] = picture
+
+    with frames.take() as block:
+        show(numpy.frombuffer(block, numpy.uint8))
+
+`block` is a memoryview. The end of the block puts what was lent and releases what was taken; an
+exception in it gives either back. A view, or a numpy array on it, keeps the memory mapped, but what
+lies there is another's once the block has ended."""
+
+from . import _memory
+
+
+class Methods:
+    @property
+    def size(self):
+        """How many bytes were asked for, or were put."""
+        return self.get_size()
+
+    @property
+    def redelivered(self):
+        """How often the message was given back, or left by a reader that died."""
+        return self.get_redelivered()
+
+    def __len__(self):
+        return self.get_size()
+
+    def __bool__(self):
+        return True
+
+    def __enter__(self):
+        self._entered = self.buf
+        return self._entered
+
+    def __exit__(self, kind, *_):
+        view = self.__dict__.pop("_entered", None)
+        try:
+            if view is not None:
+                view.release()
+        except BufferError:
+            pass  # an array was made of it, and is still there
+        if self.get_address() == 0:
+            return  # put or released by hand
+        if kind is not None:
+            self.give_back()
+        elif self.is_taken():
+            self.release()
+        else:
+            self.queue.put_loan(self)
+
+
+def queue_methods(cls):
+    loan, put_loan = cls.loan, cls.put_loan
+
+    class Queue:
+        def loan(self, size, timeout=None):
+            """Borrows a block to write a message to."""
+            block = loan(self, size, timeout)
+            block.queue = self
+            return block
+
+        def put_loan(self, block, size=None, timeout=None):
+            """Puts a block that was lent, or its first `size` bytes, without a copy."""
+            put_loan(self, block, block.get_size() if size is None else size, timeout)
+
+    return Queue
+
+
+def plain_methods(cls):
+    class Plain:
+        @property
+        def buf(self):
+            """A memoryview of it; None once it is not ours any more."""
+            if self.get_address() == 0:
+                return None
+            return _memory.view_at(self, self.get_address(), self.get_size(), self.is_taken())
+
+    return Plain
+
+
+def extension_methods(view):
+    class Fast:
+        @property
+        def buf(self):
+            """A memoryview of it; None once it is not ours any more."""
+            return view(self)
+
+    return Fast
