@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #define BYTES (16UL * 1024 * 1024) /* of chunks, if that is enough for the fewest */
-#define FEWEST 6
+#define FEWEST 4
 #define MOST 250    /* a subscriber's queue holds 256 at most */
 #define SPARE 2     /* chunks that are not in the queue: being written, being read */
 #define TRIES 10000 /* of 1 ms, for the daemon and for the other side */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Ours: values through a queue, and a lock, in one process and through the public C API, for
+/* Ours: values through a queue, and a lock, through the public C API, for
  * tools/bench. Prints nanoseconds.
  *
  *     bench-objects CASE [ROUNDS]
@@ -14,9 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MANY 64
+
 typedef struct
 {
   ShmobjQueue *queue;
+  GVariant *values[MANY];
   ShmobjLock *lock;
 } Bench;
 
@@ -86,8 +89,6 @@ case_variant (Bench *b, int argc, char **argv)
   return run_solo (values_alone, b, run_number (argc, argv, 2, 100000));
 }
 
-#define MANY 64
-
 static void
 new_values (GVariant **values)
 {
@@ -151,6 +152,95 @@ case_many_variants (Bench *b, int argc, char **argv)
   return run_solo (values_together, b, run_number (argc, argv, 2, 100000));
 }
 
+/* ---- the same from one process to another; the values are there before ---- */
+
+#define BYTES 64
+
+static void
+put_values (void *data, long n)
+{
+  Bench *b = data;
+  GError *error = NULL;
+
+  for (; n > 0; n--)
+    must (shmobj_queue_put (b->queue, b->values[n % MANY], -1, NULL, &error), error);
+}
+
+static void
+get_values (void *data, long n)
+{
+  Bench *b = data;
+  GError *error = NULL;
+
+  for (; n > 0; n--)
+    {
+      GVariant *value = shmobj_queue_get (b->queue, -1, NULL, &error);
+
+      must (value != NULL, error);
+      g_variant_unref (value);
+    }
+}
+
+static void
+put_many_values (void *data, long n)
+{
+  Bench *b = data;
+  GError *error = NULL;
+  gsize put;
+
+  for (; n > 0; n -= put)
+    {
+      put = shmobj_queue_put_many (b->queue, b->values, MIN (n, MANY), -1, NULL, &error);
+      must (put > 0, error);
+    }
+}
+
+static void
+get_many_values (void *data, long n)
+{
+  Bench *b = data;
+  GError *error = NULL;
+  gsize got;
+
+  for (; n > 0; n -= got)
+    {
+      GVariant **values = shmobj_queue_get_many (b->queue, MIN (n, MANY), -1, NULL, &got, &error);
+
+      must (values != NULL, error);
+      for (gsize i = 0; i < got; i++)
+        g_variant_unref (values[i]);
+      g_free (values);
+    }
+}
+
+static RunResult
+flow (Bench *b, RunWork put, RunWork get, long n)
+{
+  static const guint8 bytes[BYTES];
+
+  for (guint i = 0; i < MANY; i++)
+    b->values[i] = g_variant_ref_sink (
+        g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, bytes, BYTES, TRUE, NULL, NULL));
+  b->queue = new_queue ();
+  /* The first wait counts the CPUs: here, before a worker has only one. */
+  shmobj_queue_wait (b->queue, G_IO_IN, 1);
+  return run_workers (put, 1, get, 1, b, n);
+}
+
+static RunResult
+case_flow_variants (Bench *b, int argc, char **argv)
+{
+  return flow (b, put_values, get_values, run_number (argc, argv, 2, 300000));
+}
+
+static RunResult
+case_flow_many (Bench *b, int argc, char **argv)
+{
+  return flow (b, put_many_values, get_many_values, run_number (argc, argv, 2, 300000));
+}
+
+/* ---- a lock ---- */
+
 static void
 lock_and_release (void *data, long n)
 {
@@ -181,6 +271,8 @@ static const struct
   { "variant", case_variant },
   { "pair-variants", case_pair_variants },
   { "many-variants", case_many_variants },
+  { "flow-variants", case_flow_variants },
+  { "flow-many", case_flow_many },
   { "lock", case_lock },
 };
 

@@ -9,6 +9,7 @@ import sys
 import time
 
 ITEM = (1, "two", 3.0)
+LARGE = bytes(1024 * 1024)
 KEYS = 1000
 
 
@@ -28,19 +29,27 @@ def with_process(mp, target, args, work, n):
     return took
 
 
-def put_all(queue, n):
+def put_all(queue, item, n):
     for _ in range(n):
-        queue.put(ITEM)
+        queue.put(item)
 
 
-def queue(mp, n):
+def queue_of(mp, item, n):
     q = mp.Queue()
 
     def get_all(n):
         for _ in range(n):
             q.get()
 
-    return with_process(mp, put_all, (q,), get_all, n)
+    return with_process(mp, put_all, (q, item), get_all, n)
+
+
+def queue(mp, n):
+    return queue_of(mp, ITEM, n)
+
+
+def queue_large(mp, n):
+    return queue_of(mp, LARGE, n)
 
 
 def answer_all(connection, n):
@@ -119,7 +128,7 @@ def dict_get(mp, n):
 
 
 CASES = {function.__name__.replace("_", "-"): function
-         for function in (queue, pipe, lock, list_append, list_read, dict_set, dict_get)}
+         for function in (queue, queue_large, pipe, lock, list_append, list_read, dict_set, dict_get)}
 
 if __name__ == "__main__":
     module, case, *number = sys.argv[1:]

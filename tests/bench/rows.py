@@ -72,7 +72,7 @@ def beside(name, case, size, n, *shape, **aims):
 
 
 # How many messages a peer gets, beside the slow ones: so that each takes about as long.
-PACE = {"Boost lockfree spsc": 20, "nng": 0.1, "iceoryx": 0.3}
+PACE = {"Boost lockfree spsc": 5, "nng": 0.1, "iceoryx": 0.3, "socketpair": 0.5}
 
 
 def one_to_one(what, size, n, slow_n, unit, names, **aims):
@@ -86,12 +86,15 @@ WITHOUT_MQ = tuple(name for name in EVERYBODY if name != "POSIX mq")  # its mess
 WITHOUT_SPSC = tuple(name for name in WITHOUT_MQ if name != "Boost lockfree spsc")
 
 SIZES = [
-    one_to_one("8 B", 8, 3000000, 100000, "M/s", EVERYBODY),
+    one_to_one("8 B", 8, 2000000, 100000, "M/s", EVERYBODY),
     one_to_one("64 B", 64, 2000000, 100000, "M/s", EVERYBODY,
                **{"Boost message_queue": {"aim": 8, "floor": 4}, "Boost lockfree spsc": {"aim": 0.25}}),
-    one_to_one("1 KiB", KIB, 500000, 100000, "M/s", EVERYBODY),
-    one_to_one("64 KiB", 64 * KIB, 10000, 5000, "us", WITHOUT_MQ),
-    one_to_one("1 MiB", MIB, 500, 300, "us", WITHOUT_MQ),
+    one_to_one("1 KiB", KIB, 200000, 50000, "M/s", EVERYBODY),
+]
+
+LARGE = [
+    one_to_one("64 KiB", 64 * KIB, 10000, 3000, "us", WITHOUT_MQ),
+    one_to_one("1 MiB", MIB, 500, 200, "us", WITHOUT_MQ),
     one_to_one("64 MiB", 64 * MIB, 6, 4, "ms", WITHOUT_SPSC),
 ]
 
@@ -101,7 +104,7 @@ ONE_TO_ONE = channel("ours", "flow", 64, 1000000)
 def crowd(writers, readers, names=("Boost message_queue", "pipe")):
     return Row(f"Queue 64 B, {writers}:{readers}", channel("ours", "flow", 64, 1000000, writers, readers),
                [Beside("our 1:1", ONE_TO_ONE, aim=0.7, floor=0.5),
-                *(beside(name, "flow", 64, 50000, writers, readers) for name in names)])
+                *(beside(name, "flow", 64, 30000, writers, readers) for name in names)])
 
 
 def bounded(maxsize, n, peer_n, names=("Boost message_queue",)):
@@ -128,9 +131,9 @@ def slow_trips(case, n, names):
 
 TRIPS = [
     trip("Queue 64 B, both awake", "trip", "ours", 50000,
-         Beside("two spinning words", peers("words", 100000), LONGER, 3),
-         *slow_trips("trip", 5000, ("Boost message_queue", "POSIX mq", "pipe", "iceoryx"))),
-    trip("Pipe 64 B, both awake", "trip", "our Pipe", 5000, *slow_trips("trip", 3000, ("socketpair", "ZeroMQ", "nng"))),
+         Beside("two spinning words", peers("words", 50000), LONGER, 3),
+         *slow_trips("trip", 2000, ("Boost message_queue", "POSIX mq", "pipe", "iceoryx"))),
+    trip("Pipe 64 B, both awake", "trip", "our Pipe", 2000, *slow_trips("trip", 2000, ("socketpair", "ZeroMQ", "nng"))),
     trip("Queue 64 B, asleep, one CPU", "trip-asleep", "ours", 10000,
          Beside("bare futexes", peers("futex", 10000), LONGER, 1.25),
          *slow_trips("trip-asleep", 10000, ("Boost message_queue", "POSIX mq", "pipe", "iceoryx"))),
@@ -174,7 +177,7 @@ def in_manager(what, case, n):
 # ---- Python ----
 
 def in_python(what, case, n, **aims):
-    name = {"queue": "mp.Queue", "pipe": "mp.Pipe", "lock": "mp.Lock"}.get(case, "mp.Manager")
+    name = {"queue": "mp.Queue", "pipe": "mp.Pipe", "lock": "mp.Lock"}.get(case.split("-")[0], "mp.Manager")
     return Row(what, python("shmobj.multiprocessing", case, n),
                [Beside(name, python("multiprocessing", case, n // 5), **aims)], "us")
 
@@ -187,6 +190,7 @@ def idle(what, sleepers, takes, unit, most):
 
 SECTIONS = [
     Section("Queue, from one process to another", SIZES),
+    Section("Queue, large messages", LARGE, rounds=3),
     Section("Queue, many to many and bounded", [
         crowd(2, 2), crowd(8, 1), crowd(1, 8), crowd(8, 8), crowd(32, 32, ()),
         bounded(1, 20000, 2000, ("Boost message_queue", "POSIX mq")),
@@ -194,8 +198,10 @@ SECTIONS = [
         bounded(100, 200000, 20000),
     ]),
     Section("Batches", [
-        Row("Ring 64 B, 1:1, batches of 64", ("bench-batches", 4000000),
-            [beside("Boost lockfree spsc", "flow", 64, 2000000, aim=0.8)]),
+        Row("Ring 64 B, 1:1, batches of 64", ("bench-batches", 2000000),
+            [beside("Boost lockfree spsc", "flow", 64, 500000, aim=0.8)]),
+        Row("Queue, GVariants of 64 B, 1:1, batches of 64", c("flow-many", 300000),
+            [Beside("one by one", c("flow-variants", 300000), aim=1), beside("Boost lockfree spsc", "flow", 64, 500000)]),
     ]),
     Section("Fair shares", [share("writer", 25), share("reader", 25)], rounds=3),
     Section("Round trips", TRIPS),
@@ -206,7 +212,7 @@ SECTIONS = [
     ], rounds=3),
     Section("Python", [
         in_python("Queue, put and get", "queue", 20000, aim=10, floor=3),
-        in_python("Pipe, round trip", "pipe", 10000, aim=1),
+        in_python("Queue, 1 MiB of bytes", "queue-large", 500), in_python("Pipe, round trip", "pipe", 10000, aim=1),
         in_python("Lock, acquire + release", "lock", 100000, aim=1),
         in_python("list, append", "list-append", 10000, aim=25, floor=10),
         in_python("list, read", "list-read", 10000, aim=25, floor=10),
