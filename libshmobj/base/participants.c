@@ -206,24 +206,43 @@ participants_is_dead (Participants *self, guint32 token)
   return lock.l_type == F_UNLCK;
 }
 
+static void
+read_slot (Slot *slot, ParticipantInfo *info)
+{
+  guint64 word[2] = { atomic_load_explicit (&slot->command[0], memory_order_relaxed),
+                      atomic_load_explicit (&slot->command[1], memory_order_relaxed) };
+
+  info->token = atomic_load_explicit (&slot->token, memory_order_acquire) & TOKEN_MASK;
+  info->pid = atomic_load_explicit (&slot->pid, memory_order_relaxed);
+  memcpy (info->command, word, sizeof word);
+  info->command[sizeof word] = '\0';
+  for (char *c = info->command; *c != '\0'; c++)
+    if (!g_ascii_isprint (*c))
+      *c = '?';
+}
+
+gboolean
+participants_next (Participants *self, guint32 *number, ParticipantInfo *info)
+{
+  guint32 me = participants_token (self);
+
+  while (*number < SLOT_COUNT)
+    {
+      read_slot (slot_of (self, *number), info);
+      if (TOKEN_SLOT (info->token) == (*number)++ && info->pid != 0 && info->token != me &&
+          !participants_is_dead (self, info->token))
+        return TRUE;
+    }
+  return FALSE;
+}
+
 char *
 participants_describe (Participants *self, guint32 token)
 {
-  Slot *slot = slot_of (self, TOKEN_SLOT (token));
-  union
-  {
-    char text[17];
-    guint64 word[2];
-  } command = { { 0 } };
+  ParticipantInfo info;
 
-  if (atomic_load (&slot->token) != (token & TOKEN_MASK))
+  read_slot (slot_of (self, TOKEN_SLOT (token)), &info);
+  if (info.token != (token & TOKEN_MASK))
     return g_strdup ("a process that has ended");
-
-  command.word[0] = atomic_load_explicit (&slot->command[0], memory_order_relaxed);
-  command.word[1] = atomic_load_explicit (&slot->command[1], memory_order_relaxed);
-  for (char *c = command.text; *c != '\0'; c++)
-    if (!g_ascii_isprint (*c))
-      *c = '?';
-  return g_strdup_printf ("process %u (%s)",
-                          atomic_load_explicit (&slot->pid, memory_order_relaxed), command.text);
+  return g_strdup_printf ("process %u (%s)", info.pid, info.command);
 }

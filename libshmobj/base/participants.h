@@ -53,3 +53,14 @@ gboolean participants_is_dead (Participants *self, guint32 token);
 
 /* Something like "process 4711 (python3)" for messages. */
 char *participants_describe (Participants *self, guint32 token);
+
+/* One who is alive, for people to read: a copy of what he wrote about himself. */
+typedef struct
+{
+  guint32 token, pid;
+  char command[17];
+} ParticipantInfo;
+
+/* The next one from slot *@number on, besides ourselves; *@number moves behind it. FALSE: there is
+ * no other. Only after we joined. */
+gboolean participants_next (Participants *self, guint32 *number, ParticipantInfo *info);

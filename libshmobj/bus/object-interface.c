@@ -44,6 +44,20 @@ get_version (BusObject *object, GError **error)
   return g_variant_new_uint32 (BUS_INTERFACE_VERSION);
 }
 
+static GVariant *
+run_participants (BusObject *object, GVariant *parameters, GError **error)
+{
+  g_autoptr (GVariant) participants =
+      shmobj_manager_list_participants (object->service->manager, object->name, error);
+
+  return participants != NULL ? g_variant_new ("(@a(uss))", participants) : NULL;
+}
+
+static const BusMethod methods[] = {
+  { "Participants", run_participants, NULL },
+  { NULL, NULL, NULL },
+};
+
 static const BusProperty properties[] = {
   { "Name", get_name },       { "Kind", get_kind }, { "Size", get_size },
   { "Version", get_version }, { NULL, NULL },
@@ -51,5 +65,6 @@ static const BusProperty properties[] = {
 
 const BusInterface bus_object_interface = {
   .info = &org_shmobj_manager1_object_interface,
+  .methods = methods,
   .properties = properties,
 };

@@ -145,8 +145,8 @@ in_sandbox (void)
   return access (address_sandbox_file, F_OK) == 0;
 }
 
-static char *
-root_directory (GError **error)
+char *
+address_root (GError **error)
 {
   GError *local_error = NULL;
   g_autofree char *runtime = runtime_directory (&local_error);
@@ -183,7 +183,7 @@ resolve_name (const char *name, GError **error)
                    "(org.shmobj.Manager1), or a manager of the application's own name");
       return NULL;
     }
-  root = root_directory (error);
+  root = address_root (error);
   return root != NULL ? g_build_filename (root, name, NULL) : NULL;
 }
 
@@ -193,7 +193,7 @@ address_resolve (const char *address, AddressKind *kind, GError **error)
   if (address == NULL)
     {
       *kind = ADDRESS_PRIVATE;
-      return root_directory (error);
+      return address_root (error);
     }
   if (*address == '/')
     {

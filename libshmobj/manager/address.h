@@ -18,6 +18,9 @@ typedef enum
  * kind that does not exist yet), PERMISSION_DENIED (names the owner), NOT_FOUND. */
 char *address_resolve (const char *address, AddressKind *kind, GError **error);
 
+/* The directory in which the user's private and named managers are; made if there is none. */
+char *address_root (GError **error);
+
 /* INVALID_ARGUMENT when @name is no name for @what ("manager", "list" …). */
 gboolean address_check_name (const char *name, const char *what, GError **error);
 

@@ -100,22 +100,25 @@ remove_files (const char *path, int fd)
   rmdir (path);
 }
 
-/* Removes the directory unless somebody uses it. */
-static void
-remove_if_unused (const char *path)
+/* Removes the directory (if not @dry_run) unless somebody uses it. TRUE: nobody does. */
+static gboolean
+remove_if_unused (const char *path, gboolean dry_run)
 {
   int fd = open_directory (path);
+  gboolean unused;
 
   if (fd < 0)
-    return;
-  if (flock (fd, LOCK_EX | LOCK_NB) == 0 && is_linked (fd))
+    return FALSE;
+  unused = flock (fd, LOCK_EX | LOCK_NB) == 0 && is_linked (fd);
+  if (unused && !dry_run)
     remove_files (path, fd);
   close (fd);
+  return unused;
 }
 
-/* What the dead left in @root under names with this prefix. */
+/* What the dead left in @root under names with this prefix; told to @paths, if that is not NULL. */
 static void
-remove_dead (const char *root, const char *prefix)
+remove_dead (const char *root, const char *prefix, gboolean dry_run, GPtrArray *paths)
 {
   DIR *entries = opendir (root);
   struct dirent *entry;
@@ -125,10 +128,18 @@ remove_dead (const char *root, const char *prefix)
       {
         g_autofree char *path = g_build_filename (root, entry->d_name, NULL);
 
-        remove_if_unused (path);
+        if (remove_if_unused (path, dry_run) && paths != NULL)
+          g_ptr_array_add (paths, g_steal_pointer (&path));
       }
   if (entries != NULL)
     closedir (entries);
+}
+
+void
+directory_clean (const char *root, gboolean dry_run, GPtrArray *paths)
+{
+  remove_dead (root, PREFIX_NEW, dry_run, paths);
+  remove_dead (root, PREFIX_PRIVATE, dry_run, paths);
 }
 
 /* A new directory called @prefix and six characters, locked; its path in @path. */
@@ -177,7 +188,7 @@ make (const char *root, const char *prefix, gboolean durable, char **path, GErro
 {
   int fd;
 
-  remove_dead (root, prefix);
+  remove_dead (root, prefix, FALSE, NULL);
   fd = make_locked (root, prefix, path);
   if (fd < 0)
     {
@@ -219,7 +230,7 @@ make_private (const char *root, GError **error)
   g_autofree char *temporary = NULL, *name = NULL, *path = NULL;
   int fd;
 
-  remove_dead (root, PREFIX_PRIVATE);
+  remove_dead (root, PREFIX_PRIVATE, FALSE, NULL);
   fd = make (root, PREFIX_NEW, FALSE, &temporary, error);
   if (fd < 0)
     return NULL;
@@ -403,7 +414,7 @@ directory_leave (Directory *directory)
   delist (directory);
   close (directory->fd);
   if (directory->is_private)
-    remove_if_unused (directory->path);
+    remove_if_unused (directory->path, FALSE);
   g_free (directory->path);
   g_free (directory);
 }
@@ -416,6 +427,6 @@ leave_private_ones (void)
       {
         close (directory->fd);
         directory->fd = -1;
-        remove_if_unused (directory->path);
+        remove_if_unused (directory->path, FALSE);
       }
 }

@@ -29,6 +29,9 @@ Directory *directory_open (const char *address, GError **error);
 Directory *directory_open_path (const char *path, GError **error);
 /* Leaves it; the last user of a private one removes it. Whatever was opened in it is closed. */
 void directory_leave (Directory *directory);
+/* Removes what the dead left in @root, and tells @paths (nullable) of each. @dry_run: only tells.
+ */
+void directory_clean (const char *root, gboolean dry_run, GPtrArray *paths);
 /* Entry points call it: in a forked child it becomes a user of its own. */
 gboolean directory_enter_after_fork (Directory *directory, GError **error);
 

@@ -84,5 +84,13 @@ const char *shmobj_manager_lookup (ShmobjManager *self, const char *name, GError
 SHMOBJ_AVAILABLE_IN_1_0
 GVariant *shmobj_manager_list_objects (ShmobjManager *self,
                                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+char **shmobj_manager_list_addresses (GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+char **shmobj_manager_clean (gboolean dry_run, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+GVariant *shmobj_manager_list_participants (ShmobjManager *self,
+                                            const char *name,
+                                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 G_END_DECLS

@@ -8,4 +8,6 @@
 /* For the manager: a lock or event at a known place of an arena that is open (kinds CELL_LOCK and
  * CELL_EVENT of arena_take_cell()). */
 ShmobjLock *shmobj_lock_new_in_arena (Arena *arena, guint64 offset, GError **error);
+/* The token of the one who holds it, who may be dead; 0: nobody. */
+guint32 shmobj_lock_get_owner_token (ShmobjLock *self);
 ShmobjEvent *shmobj_event_new_in_arena (Arena *arena, guint64 offset, GError **error);

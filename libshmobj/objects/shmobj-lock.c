@@ -427,6 +427,12 @@ shmobj_lock_is_locked (ShmobjLock *self)
   return begin (self, NULL) != 0 && lock_is_held (&self->lock);
 }
 
+guint32
+shmobj_lock_get_owner_token (ShmobjLock *self)
+{
+  return begin (self, NULL) != 0 ? lock_owner (&self->lock) : 0;
+}
+
 /**
  * shmobj_lock_is_owned:
  * @self: a lock

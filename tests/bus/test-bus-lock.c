@@ -257,6 +257,31 @@ test_event (void)
   g_assert_true (shmobj_event_is_set (event));
 }
 
+/* Who holds it, when that is no client of the bus. */
+static void
+test_participants (void)
+{
+  g_autofree char *path = bus_open (bus, "lock", "watched", "{}");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ShmobjLock) lock =
+      shmobj_manager_open_lock (manager, "watched", SHMOBJ_OPEN_EXISTING, NULL, &error);
+  g_autoptr (GVariant) reply = NULL;
+  g_autoptr (GVariant) found = NULL;
+  const char *role;
+  guint32 pid;
+
+  g_assert_no_error (error);
+  bus_expect (bus, path, IFACE ("Object.Participants"), "()", "(@a(uss) [],)");
+  g_assert_true (shmobj_lock_acquire (lock, 0, NULL, &error));
+  reply = bus_call (bus, path, IFACE ("Object.Participants"), "()");
+  found = g_variant_get_child_value (reply, 0);
+  g_assert_cmpuint (g_variant_n_children (found), ==, 1);
+  g_variant_get_child (found, 0, "(us&s)", &pid, NULL, &role);
+  g_assert_cmpuint (pid, ==, getpid ());
+  g_assert_cmpstr (role, ==, "holds the lock");
+  g_assert_true (shmobj_lock_release (lock, &error));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -270,6 +295,7 @@ main (int argc, char **argv)
   g_test_add_func ("/bus-lock/who-gave-up-holds-nothing", test_gave_up);
   g_test_add_func ("/bus-lock/who-left-holds-nothing", test_left);
   g_test_add_func ("/bus-lock/excludes-the-librarys-users", test_with_the_library);
+  g_test_add_func ("/bus-lock/participants", test_participants);
   g_test_add_func ("/bus-lock/removed-while-held", test_removed);
   g_test_add_func ("/bus-lock/killed-service-abandons", test_killed_service);
   g_test_add_func ("/bus-lock/event", test_event);

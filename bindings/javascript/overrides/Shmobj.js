@@ -252,6 +252,7 @@ const METHODS = {
     },
     Manager: {
         list_objects: {result: fromVariant},
+        list_participants: {result: fromVariant},
     },
     List: {
         append: {args: [toVariant]},

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The command line: what it prints, how it ends, and what it does while others use, hold or die."""
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import unittest
+
+SHMOBJ = os.path.join(os.environ["SHMOBJ_BUILD"], "tools", "shmobj")
+
+# makes a private manager with a list in it, says where it is, and waits to be killed
+PRIVATE = """
+import gi
+gi.require_version("Shmobj", "1")
+from gi.repository import Shmobj
+manager = Shmobj.Manager.new(None)
+manager.list("kept").append(1)
+print(manager.get_path(), flush=True)
+input()
+"""
+
+
+def start(*words, **options):
+    return subprocess.Popen([SHMOBJ, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def run(*words):
+    done = subprocess.run([SHMOBJ, *words], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+class Command(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        os.environ["XDG_RUNTIME_DIR"] = self.folder.name
+
+    def good(self, *words):
+        status, out, error = run(*words)
+        self.assertEqual((status, error), (0, ""), words)
+        return out
+
+    def bad(self, *words, status=1):
+        found, out, error = run(*words)
+        self.assertEqual((found, out), (status, ""), words)
+        self.assertTrue(error.startswith("shmobj: "), error)
+        return error
+
+    def test_dict(self):
+        self.good("dict", "set", "config", "theme", "dark")
+        self.good("dict", "set", "config", "sizes", "[1, 2]")
+        self.assertEqual(self.good("dict", "get", "config", "sizes"), "[1, 2]\n")
+        self.assertEqual(self.good("show", "config"), "'theme': 'dark'\n'sizes': [1, 2]\n")
+        self.assertEqual(json.loads(self.good("--json", "show", "config")), {"theme": "dark", "sizes": [1, 2]})
+        self.good("dict", "set", "config", "--", "-5", "'minus five'")
+        self.assertEqual(json.loads(self.good("-j", "show", "config"))[2], [-5, "minus five"])
+        self.assertIn("none", self.bad("dict", "get", "config", "none"))
+
+    def test_list(self):
+        self.good("append", "todo", "milk", "7", "{'a': <true>}")
+        self.assertEqual(self.good("show", "todo"), "'milk'\n7\n{'a': <true>}\n")
+        self.assertEqual(json.loads(self.good("show", "-j", "todo")), ["milk", 7, {"a": True}])
+
+    def test_queue(self):
+        self.good("queue", "put", "jobs", "1", "two")
+        self.assertEqual(self.good("queue", "get", "jobs"), "1\n")
+        self.assertEqual(self.good("queue", "get", "jobs"), "'two'\n")
+        self.assertIn("empty", self.bad("-t", "0", "queue", "get", "jobs"))
+        statistics = json.loads(self.good("-j", "show", "jobs"))
+        self.assertEqual((statistics["puts"], statistics["gets"]), (2, 2))
+
+    def test_a_get_waits_and_is_seen_waiting(self):
+        self.good("queue", "put", "jobs", "0")
+        self.good("queue", "get", "jobs")
+        with start("queue", "get", "jobs") as waiting:
+            # it waits as soon as it is listed as one who does
+            while [entry["role"] for entry in json.loads(self.good("-j", "who", "jobs"))] != ["waits for a message"]:
+                pass
+            self.good("queue", "put", "jobs", "here")
+            self.assertEqual(waiting.communicate()[0], "'here'\n")
+
+    def test_objects_of_all_managers(self):
+        self.assertEqual(json.loads(self.good("-j", "list")), [])
+        self.good("append", "todo", "1", "2", "3")
+        self.good("-m", "other", "dict", "set", "config", "a", "1")
+        self.assertEqual(json.loads(self.good("-j", "list")), [
+            {"manager": "other", "name": "config", "kind": "dict", "size": 1},
+            {"manager": "session", "name": "todo", "kind": "list", "size": 3}])
+        self.assertEqual(self.good("-m", "other", "list").split(), "MANAGER NAME KIND SIZE other config dict 1".split())
+        self.good("remove", "todo")
+        self.assertEqual(len(json.loads(self.good("-j", "list"))), 1)
+
+    def test_durable(self):
+        path = os.path.join(self.folder.name, "kept")
+        self.good("-m", path, "append", "log", "first")
+        self.assertEqual(self.good("-m", path, "show", "log"), "'first'\n")
+
+    def test_lock_runs_a_command(self):
+        status, out, _error = run("lock", "build", "--", "sh", "-c", "echo done; exit 7")
+        self.assertEqual((status, out), (7, "done\n"))
+        self.assertEqual(self.good("show", "build"), "locked: false\n")
+        self.assertIn("no-such-command", self.bad("lock", "build", "--", "no-such-command"))
+        self.assertEqual(self.good("show", "build"), "locked: false\n")
+
+    def test_lock_excludes_and_survives_its_holder(self):
+        with start("lock", "build", "--", "cat", start_new_session=True) as holder:
+            holder.stdin.write("in\n")
+            holder.stdin.flush()
+            self.assertEqual(holder.stdout.readline(), "in\n")
+            who = json.loads(self.good("-j", "who", "build"))
+            self.assertEqual([(entry["pid"], entry["role"]) for entry in who], [(holder.pid, "holds the lock")])
+            self.assertIn(str(holder.pid), self.bad("-t", "0.01", "lock", "build", "--", "true"))
+            os.killpg(holder.pid, signal.SIGKILL)
+        status, _out, error = run("lock", "build", "--", "true")
+        self.assertEqual(status, 0)
+        self.assertIn("died", error)
+
+    def test_clean(self):
+        with subprocess.Popen(["/usr/bin/python3", "-c", PRIVATE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as user:
+            path = user.stdout.readline().strip()
+            self.assertTrue(os.path.isdir(path), path)
+            self.assertEqual(self.good("clean"), "")
+            user.kill()
+        self.assertEqual(self.good("clean", "--dry-run"), f"would remove {path}\n")
+        self.assertEqual(self.good("clean"), f"removed {path}\n")
+        self.assertFalse(os.path.exists(path))
+        self.assertEqual(self.good("clean"), "")
+
+    def test_what_is_wrong_is_named(self):
+        self.assertIn("session", self.bad("show", "x"))
+        self.assertEqual(os.listdir(self.folder.name), ["shmobj"])
+        self.assertEqual(os.listdir(os.path.join(self.folder.name, "shmobj")), [])
+        self.good("append", "todo", "1")
+        self.assertIn("“x”", self.bad("show", "x"))
+        self.assertIn("“x”", self.bad("who", "x"))
+        self.assertIn("“x”", self.bad("remove", "x"))
+        self.assertIn("todo", self.bad("queue", "get", "todo"))
+        self.assertIn("a/b", self.bad("append", "a/b", "1"))
+
+    def test_usage(self):
+        for words in ([], ["frob"], ["show"], ["show", "a", "b"], ["queue", "frob", "a"], ["queue", "put", "a"], ["lock", "a"],
+                      ["lock", "a", "--"], ["--frob"], ["list", "--timeout", "soon"]):
+            self.bad(*words, status=2)
