@@ -11,6 +11,7 @@
 #include "objects/shmobj-event.h"
 #include "objects/shmobj-lock.h"
 #include "objects/shmobj-connection.h"
+#include "objects/shmobj-listener.h"
 #include "objects/shmobj-loan.h"
 #include "objects/shmobj-message.h"
 #include "objects/shmobj-open-flags.h"

@@ -80,6 +80,17 @@ real_socketpair (int fds[2])
   return socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds);
 }
 
+static int
+real_peer_uid (int fd, uid_t *uid)
+{
+  struct ucred peer;
+  socklen_t size = sizeof peer;
+  int result = getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+
+  *uid = peer.uid;
+  return result;
+}
+
 static long
 real_futex (_Atomic (guint32) *word,
             int operation,
@@ -102,6 +113,7 @@ SysCalls sys = {
   .eventfd = real_eventfd,
   .epoll = real_epoll,
   .socketpair = real_socketpair,
+  .peer_uid = real_peer_uid,
   .futex = real_futex,
 };
 

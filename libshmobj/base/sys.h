@@ -23,6 +23,7 @@ typedef struct
   int (*eventfd) (void);
   int (*epoll) (void);
   int (*socketpair) (int fds[2]);
+  int (*peer_uid) (int fd, uid_t *uid); /* who is at the other end of a Unix socket */
   long (*futex) (_Atomic (guint32) *word,
                  int operation,
                  guint32 value,

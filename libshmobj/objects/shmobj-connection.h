@@ -16,6 +16,21 @@ SHMOBJ_AVAILABLE_IN_1_0
 G_DECLARE_FINAL_TYPE (ShmobjConnection, shmobj_connection, SHMOBJ, CONNECTION, GObject)
 
 SHMOBJ_AVAILABLE_IN_1_0
+ShmobjConnection *shmobj_connection_new_for_name (const char *name,
+                                                  gint64 timeout_us,
+                                                  GCancellable *cancellable,
+                                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+void shmobj_connection_new_for_name_async (const char *name,
+                                           gint64 timeout_us,
+                                           GCancellable *cancellable,
+                                           GAsyncReadyCallback callback,
+                                           gpointer user_data);
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjConnection *shmobj_connection_new_for_name_finish (GAsyncResult *result,
+                                                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_connection_send (ShmobjConnection *self,
                                  GVariant *value,
                                  gint64 timeout_us,

@@ -72,6 +72,13 @@ class Connection {
     }
 }
 
+class Listener {
+    // The connections of those who call, until the listener is closed.
+    [Symbol.asyncIterator]() {
+        return messages(() => this.accept_async());
+    }
+}
+
 class Pipe {
     // const [start, end] = new Shmobj.Pipe();
     *[Symbol.iterator]() {
@@ -245,6 +252,7 @@ const METHODS = {
         receive_bytes: {waits: true},
         poll: {waits: true},
     },
+    Listener: {accept: {waits: true}},
     Lock: {acquire: {waits: true}},
     Event: {wait: {waits: true}},
     SharedMemory: {
@@ -286,7 +294,7 @@ function addSharing(cls) {
     cls.take_inherited = name => Shmobj.Shareable.take_inherited(name, cls);
 }
 
-const MEMBERS = {Queue, Connection, Pipe, Lock, Manager, List, Dict};
+const MEMBERS = {Queue, Connection, Listener, Pipe, Lock, Manager, List, Dict};
 
 // An exception in here would make the import fail, so what the library has not is left alone.
 var _init = function () {
@@ -301,8 +309,12 @@ var _init = function () {
         if ('to_handle' in cls.prototype)
             addSharing(cls);
     }
-    adapt(this.Connection, {wait: {args: [itself], waits: true}});
+    adapt(this.Connection, {
+        wait: {args: [itself], waits: true},
+        new_for_name: {args: [itself], waits: true},
+    });
     withDefaults(this.Queue, 'new', 0, 0);
+    withDefaults(this.Listener, 'new', null);
     withDefaults(this.Pipe, 'new', true, 0);
     withDefaults(this.Manager, 'new', null, null);
     withDefaults(this.SharedMemory, 'new_for_name', undefined, this.OpenFlags.DEFAULT, 0);

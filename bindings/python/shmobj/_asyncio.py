@@ -92,3 +92,18 @@ def connection_methods(cls):
             return _patiently(lambda: self.send(obj, 0), _errors.TimedOut, fd, timeout)
 
     return Methods
+
+
+def listener_methods(cls):
+    accept_async = cls.accept_async
+
+    class Methods:
+        def accept_async(self, timeout=None, cancellable=None, callback=None, *data):
+            """Without a callback: a coroutine that gives the next caller's connection.
+
+            With one: the call of the library, which ends in the main loop with accept_finish()."""
+            if callback:
+                return accept_async(self, timeout, cancellable, callback, *data)
+            return _patiently(lambda: self.accept(0), _errors.TimedOut, self.get_fd(), timeout)
+
+    return Methods

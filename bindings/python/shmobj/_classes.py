@@ -5,7 +5,8 @@ translated (shmobj._wrap), then come the protocols of Python, then what makes th
 import gi
 from gi.repository import Gio, GLib, GObject
 
-from . import _asyncio, _connection, _containers, _errors, _loan, _locks, _manager, _memory, _message, _queue, _sharing, _wrap
+from . import _asyncio, _connection, _containers, _errors, _listener, _loan, _locks, _manager
+from . import _memory, _message, _queue, _sharing, _wrap
 
 
 def _add(cls, methods):
@@ -58,6 +59,9 @@ def adapt(module, extension):
     _add(module.Queue, _asyncio.queue_methods(module.Queue))
     give(module.Connection, _connection.Methods, _connection.plain_methods)
     _add(module.Connection, _asyncio.connection_methods(module.Connection))
+    module.Connection.new_for_name = _listener.call(module.Connection)
+    _add(module.Listener, _listener.Methods)
+    _add(module.Listener, _asyncio.listener_methods(module.Listener))
     give(module.Lock, _locks.LockMethods, _locks.plain_lock_methods)
     _containers.LIST, _containers.DICT = module.List, module.Dict
     give(module.List, _containers.ListMethods, _containers.plain_list_methods)

@@ -65,6 +65,34 @@ test('pipe/wait-for-several', () => {
     equal(wait(ends, {timeout: 0}).map(end => end.receive()), ['y', 'z']);
 });
 
+test('listener/meets-callers-by-name', async () => {
+    const {Connection, Listener} = Shmobj;
+    const listener = new Listener({name: 'javascript'});
+    throws(() => Listener.new('javascript'), Gio.IOErrorEnum, Gio.IOErrorEnum.EXISTS);
+    throws(() => Connection.new_for_name('nobody'), Gio.IOErrorEnum, Gio.IOErrorEnum.NOT_FOUND);
+    throws(() => Connection.new_for_name('javascript', {timeout: 1}), Gio.IOErrorEnum, Gio.IOErrorEnum.TIMED_OUT);
+    throws(() => listener.accept({timeout: 1}), Gio.IOErrorEnum, Gio.IOErrorEnum.TIMED_OUT);
+    const calls = [1, 2].map(() => Connection.new_for_name_async('javascript'));
+    for (const promise of calls) {
+        const ours = await listener.accept_async({timeout: 20000});
+        const theirs = await promise;
+        ours.send({a: 1});
+        equal(theirs.receive(), {a: 1});
+        await theirs.send_async('back');
+        equal(await ours.receive_async(), 'back');
+    }
+    const served = (async () => {
+        for await (const connection of listener)
+            connection.send('served');
+    })();
+    const third = await Connection.new_for_name_async('javascript', {timeout: 20000});
+    equal(await third.receive_async(), 'served');
+    listener.close();
+    await served;
+    await rejects(Connection.new_for_name_async('javascript'), Gio.IOErrorEnum, Gio.IOErrorEnum.NOT_FOUND);
+    isTrue(Listener.new().name !== Listener.new().name);
+});
+
 test('lock/run-releases-whatever-happens', async () => {
     const lock = new Shmobj.Lock();
     equal(lock.run(() => [lock.is_locked(), 5]), [true, 5]);

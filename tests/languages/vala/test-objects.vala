@@ -136,6 +136,32 @@ void test_pipe () {
   });
 }
 
+async Shmobj.Connection call_listener (string name) throws Error {
+  return yield new Shmobj.Connection.for_name_async (name);
+}
+
+void test_listener () {
+  check (() => {
+    var listener = new Shmobj.Listener ("vala");
+    AsyncResult? called = null;
+
+    call_listener.begin ("vala", (source, ready) => called = ready);
+    var ours = listener.accept ();
+    while (called == null)
+      MainContext.default ().iteration (true);
+    var theirs = call_listener.end (called);
+    ours.send (5);
+    assert ((int) theirs.receive () == 5);
+    listener.close ();
+    try {
+      new Shmobj.Connection.for_name ("vala");
+      assert_not_reached ();
+    } catch (IOError.NOT_FOUND error) {
+    }
+    assert (new Shmobj.Listener ().name.has_prefix ("listener-"));
+  });
+}
+
 void test_lock_and_event () {
   check (() => {
     var key = new Shmobj.Lock ();
@@ -179,6 +205,7 @@ int main (string[] args) {
   Test.add_func ("/vala/queue/messages-come-back-unless-done", test_messages);
   Test.add_func ("/vala/queue/async-is-yielded", test_async);
   Test.add_func ("/vala/pipe", test_pipe);
+  Test.add_func ("/vala/listener", test_listener);
   Test.add_func ("/vala/lock-and-event", test_lock_and_event);
   Test.add_func ("/vala/handle-is-the-same-object", test_handles);
   return Test.run ();

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+/* Something that is tried again whenever a descriptor is ready, until it gives an object: in a call
+ * that waits, or without a thread (objects/steps.c). */
+
+typedef enum
+{
+  STEP_WAIT, /* until @fd is readable or hangs up; a moment, if that is -1 */
+  STEP_DONE,
+  STEP_FAILED,
+} StepResult;
+
+typedef struct _Steps Steps;
+
+struct _Steps
+{
+  /* Never blocks. */
+  StepResult (*step) (Steps *steps, GObject **result, GError **error);
+  void (*done) (Steps *steps); /* (nullable): frees what @data is, before the result is told */
+  gpointer data;
+  int fd;
+  GCancellable *closing; /* (unowned) (nullable): the object was closed; lives as long as the task's
+                            source object */
+  const char *closed;    /* what is said then */
+  const char *late;      /* and when the time ran out */
+};
+
+/* NULL with @error: CANCELLED, TIMED_OUT, SHMOBJ_ERROR_CLOSED, or what a step said. */
+GObject *steps_run (Steps *steps, gint64 timeout_us, GCancellable *cancellable, GError **error);
+
+/* The same; completes @task, which it takes over. @steps is copied. */
+void steps_run_async (const Steps *steps, gint64 timeout_us, GTask *task);
