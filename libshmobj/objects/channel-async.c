@@ -77,7 +77,10 @@ finish_error (Operation *operation, GTask *task, RingStatus status, const Shmobj
 {
   GError *error = NULL;
 
-  channel_set_error (operation->channel.ring, operation->channel.noun, status, frame, &error);
+  if ((status == RING_EMPTY || status == RING_FULL) && operation->channel.late != NULL)
+    g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT, operation->channel.late);
+  else
+    channel_set_error (operation->channel.ring, operation->channel.noun, status, frame, &error);
   g_task_return_error (task, error);
 }
 

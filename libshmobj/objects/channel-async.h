@@ -17,6 +17,8 @@ typedef struct
                                           task's source object */
   void (*done) (gpointer self); /* (nullable): the operation needs the ring no longer; told the
                                    task's source object */
+  const char *late; /* (nullable): what TIMED_OUT says; without it, who gives up is told EMPTY or
+                       FULL */
 } ChannelAsync;
 
 /* Both take @task over and complete it: put with a boolean, get with a GVariant. @value is kept

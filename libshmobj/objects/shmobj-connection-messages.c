@@ -30,6 +30,8 @@
 
 #define LOOK_SLICE_US 50000
 #define NAP_US 4000
+#define LATE_TO_RECEIVE "Nothing came through the pipe in time"
+#define LATE_TO_SEND "The pipe had no room in time"
 #define READABLE (RING_ACCEPT (SHMOBJ_FRAME_BYTES) | RING_ACCEPT (SHMOBJ_FRAME_VARIANT))
 
 /* One call that may wait. */
@@ -154,8 +156,7 @@ conclude (Call *call,
     channel_set_error (ring, "pipe", RING_CANCELLED, frame, error);
   else if (waited == WAITED_TIMED_OUT && status != RING_STUCK)
     g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT,
-                         ring == &call->self->read ? "Nothing came through the pipe in time"
-                                                   : "The pipe had no room in time");
+                         ring == &call->self->read ? LATE_TO_RECEIVE : LATE_TO_SEND);
   else
     channel_set_error (ring, "pipe", status, frame, error);
   return FALSE;
@@ -371,7 +372,7 @@ shmobj_connection_send_async (ShmobjConnection *self,
       return;
     }
   channel_put_async (&(ChannelAsync){ &self->write, "pipe", timeout_us, self->closing, self->socket,
-                                      connection_is_over, connection_done },
+                                      connection_is_over, connection_done, LATE_TO_SEND },
                      task, kept);
 }
 
@@ -551,7 +552,7 @@ shmobj_connection_receive_async (ShmobjConnection *self,
       return;
     }
   channel_get_async (&(ChannelAsync){ &self->read, "pipe", timeout_us, self->closing, self->socket,
-                                      connection_is_over, connection_done },
+                                      connection_is_over, connection_done, LATE_TO_RECEIVE },
                      task);
 }
 

@@ -307,6 +307,47 @@ test_async (Fixture *f, gconstpointer data)
 }
 
 static void
+on_sent_in_vain (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Result *r = data;
+
+  g_assert_false (shmobj_connection_send_finish (SHMOBJ_CONNECTION (source), result, &r->error));
+  g_main_loop_quit (r->loop);
+}
+
+/* As the calls that block: out of time, or cancelled; nothing is taken or sent. */
+static void
+test_async_gives_up (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ShmobjPipe) pipe = shmobj_pipe_new (FALSE, 4096, &error);
+  g_autoptr (ShmobjConnection) reader = shmobj_pipe_steal_start (pipe, &error),
+                               writer = shmobj_pipe_steal_end (pipe, &error);
+  Result r = { loop, NULL, NULL };
+  int n = 0;
+
+  shmobj_connection_receive_async (reader, 2000, NULL, on_received, &r);
+  g_main_loop_run (loop);
+  assert_error (r.error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+  shmobj_connection_receive_async (reader, -1, cancellable, on_received, &r);
+  g_cancellable_cancel (cancellable);
+  send_int (writer, n++);
+  g_main_loop_run (loop);
+  assert_error (r.error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+
+  while (shmobj_connection_send (writer, g_variant_new_int32 (n), 0, NULL, NULL))
+    n++;
+  shmobj_connection_send_async (writer, g_variant_new_int32 (n), 2000, NULL, on_sent_in_vain, &r);
+  g_main_loop_run (loop);
+  assert_error (r.error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+  for (int i = 0; i < n; i++)
+    g_assert_cmpint (receive_int (reader), ==, i);
+  g_assert_false (shmobj_connection_poll (reader, 0, NULL, &error));
+}
+
+static void
 test_async_end (Fixture *f, gconstpointer data)
 {
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
@@ -474,6 +515,7 @@ main (int argc, char **argv)
   ADD ("/connection/handle-is-the-same-end", NULL, test_handle);
   ADD ("/connection/cancelled-takes-nothing", NULL, test_cancel);
   ADD ("/connection/async", NULL, test_async);
+  ADD ("/connection/async-gives-up", NULL, test_async_gives_up);
   ADD ("/connection/async-end-of-file", NULL, test_async_end);
   ADD ("/connection/closes-though-a-result-is-kept", NULL, test_kept_result);
   ADD ("/connection/descriptor", NULL, test_fd);

@@ -3,8 +3,9 @@
 // Pipes, locks, events and memory from JavaScript, and passing objects on.
 
 import Gio from 'gi://Gio';
+import GLib from 'gi://GLib';
 import Shmobj from 'gi://Shmobj?version=1';
-import {equal, isTrue, rejects, run, test, throws} from './tap.js';
+import {equal, isTrue, rejects, run, test, throws, until} from './tap.js';
 
 test('pipe/two-ends', () => {
     const [start, end] = new Shmobj.Pipe({duplex: true});
@@ -63,6 +64,43 @@ test('pipe/wait-for-several', () => {
     first.send('y');
     second.send('z');
     equal(wait(ends, {timeout: 0}).map(end => end.receive()), ['y', 'z']);
+});
+
+test('pipe/a-cancelled-receive-takes-nothing', async () => {
+    const [start, end] = Shmobj.Pipe.new();
+    const cancellable = new Gio.Cancellable();
+    const waits = end.receive_async({cancellable});
+    cancellable.cancel();
+    start.send('stays');
+    await rejects(waits, Gio.IOErrorEnum, Gio.IOErrorEnum.CANCELLED);
+    throws(() => end.receive({cancellable}), Gio.IOErrorEnum, Gio.IOErrorEnum.CANCELLED);
+    throws(() => end.poll({cancellable}), Gio.IOErrorEnum, Gio.IOErrorEnum.CANCELLED);
+    await rejects(start.send_async('not', {cancellable}), Gio.IOErrorEnum, Gio.IOErrorEnum.CANCELLED);
+    equal(await end.receive_async({cancellable: new Gio.Cancellable()}), 'stays');
+    await rejects(end.receive_async({timeout: 1}), Gio.IOErrorEnum, Gio.IOErrorEnum.TIMED_OUT);
+});
+
+test('pipe/a-source-tells-of-messages-and-of-the-end', async () => {
+    const [start, end] = Shmobj.Pipe.new();
+    const source = end.create_source(GLib.IOCondition.IN, null);
+    const got = [];
+    let over = false;
+    source.set_callback(() => {
+        try {
+            got.push(end.receive({timeout: 0}));
+        } catch (error) {
+            over = error.matches(Shmobj.Error, Shmobj.Error.PEER_GONE);
+        }
+        return over ? GLib.SOURCE_REMOVE : GLib.SOURCE_CONTINUE;
+    });
+    source.attach(null);
+    start.send(1);
+    start.send(2);
+    await until(() => got.length === 2);
+    start.send(3);
+    start.close();
+    await until(() => over);
+    equal(got, [1, 2, 3]);
 });
 
 test('listener/meets-callers-by-name', async () => {

@@ -89,6 +89,19 @@ class Coroutines(unittest.IsolatedAsyncioTestCase):
         with self.assertRaises(EOFError):
             await waiting
 
+    async def test_a_cancelled_receive_takes_nothing(self):
+        left, right = mp.Pipe()
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(20):
+            waiting = asyncio.create_task(right.receive_async())
+            await asyncio.sleep(0)
+            waiting.cancel()
+            with self.assertRaises(asyncio.CancelledError):
+                await waiting
+        left.send("still here")
+        self.assertEqual(await right.receive_async(), "still here")
+        self.assertLessEqual(len(os.listdir("/proc/self/fd")), before + 4)  # what it has of its own, once
+
     async def test_with_another_process(self):
         for method in mp.get_all_start_methods():
             with self.subTest(method):

@@ -53,6 +53,48 @@ class Async(unittest.TestCase):
         self.outcome(lambda done: queue.put_async((1, "a"), None, None, done), Shmobj.Queue.put_finish)
         self.assertEqual(queue.get(), (1, "a"))
 
+    def test_connections_receive_send_and_are_cancelled(self):
+        start, end = self.pipe()
+        GLib.idle_add(lambda: start.send({"k": [1, None]}))
+        value = self.outcome(lambda done: end.receive_async(LONG, None, done), Shmobj.Connection.receive_finish)
+        self.assertEqual(value, {"k": [1, None]})
+        self.outcome(lambda done: end.send_async("back", None, None, done), Shmobj.Connection.send_finish)
+        self.assertEqual(start.receive(), "back")
+        cancellable = Gio.Cancellable()
+        GLib.idle_add(cancellable.cancel)
+        error = self.outcome(lambda done: end.receive_async(None, cancellable, done), Shmobj.Connection.receive_finish)
+        self.assertIsInstance(error, Shmobj.Cancelled)
+        start.send("stays")
+        self.assertEqual(end.receive(), "stays")
+        GLib.idle_add(start.close)
+        error = self.outcome(lambda done: end.receive_async(None, None, done), Shmobj.Connection.receive_finish)
+        self.assertIsInstance(error, EOFError)
+
+    def test_a_source_tells_of_messages_and_of_the_end(self):
+        start, end = self.pipe()
+        loop, got = GLib.MainLoop(), []
+
+        def look(*_):
+            try:
+                got.append(end.receive(timeout=0))
+            except Shmobj.PeerGone:
+                loop.quit()
+                return False
+            return True
+
+        source = end.create_source(GLib.IOCondition.IN, None)
+        source.set_callback(look)
+        source.attach(None)
+        start.send(1)
+        GLib.idle_add(lambda: start.send(2))
+        GLib.timeout_add(5, lambda: start.send(3) or start.close())
+        loop.run()
+        self.assertEqual(got, [1, 2, 3])
+
+    def pipe(self):
+        pipe = Shmobj.Pipe(duplex=True)
+        return pipe.steal_start(), pipe.steal_end()
+
     def test_time_outs_are_seconds_and_errors_are_ours(self):
         queue = Shmobj.Queue()
         error = self.outcome(lambda done: queue.get_async(0.02, None, done), Shmobj.Queue.get_finish)
