@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Ours: the queue and the pipe through the public C API, as the channels that tests/bench/channel.c
- * knows what to do with. Prints nanoseconds.
+/* Ours: the queue, its loans and the pipe through the public C API, as the channels that
+ * tests/bench/channel.c knows what to do with. Prints nanoseconds.
  *
- *     bench-queue queue|pipe CASE SIZE WRITERS READERS MAXSIZE MESSAGES
+ *     bench-queue queue|loan|pipe CASE SIZE WRITERS READERS MAXSIZE MESSAGES
  */
 
 #include "channel.h"
@@ -84,6 +84,39 @@ queue_get (int lane, long n)
       fail (error);
 }
 
+/* ---- loans: a block goes through the queue, and nobody copies or touches it ---- */
+
+static void
+loan_put (int lane, long n)
+{
+  gsize size = channel_plan.size;
+  GError *error = NULL;
+
+  for (; n > 0; n--)
+    {
+      ShmobjLoan *block = shmobj_queue_loan (queues[lane], size, -1, NULL, &error);
+
+      if (block == NULL || !shmobj_queue_put_loan (queues[lane], block, size, -1, NULL, &error))
+        fail (error);
+      g_object_unref (block);
+    }
+}
+
+static void
+loan_get (int lane, long n)
+{
+  GError *error = NULL;
+
+  for (; n > 0; n--)
+    {
+      ShmobjLoan *block = shmobj_queue_take (queues[lane], -1, NULL, &error);
+
+      if (block == NULL || !shmobj_loan_release (block, &error))
+        fail (error);
+      g_object_unref (block);
+    }
+}
+
 /* ---- pipes: both lanes are the two directions of one ---- */
 
 static void
@@ -127,6 +160,7 @@ pipe_get (int lane, long n)
 
 static const Channel channels[] = {
   { "queue", queue_create, NULL, NULL, queue_put, queue_get },
+  { "loan", queue_create, NULL, NULL, loan_put, loan_get },
   { "pipe", pipe_create, NULL, NULL, pipe_put, pipe_get },
 };
 

@@ -10,10 +10,12 @@ import os
 import signal
 import statistics
 import subprocess
+import time
 
 import rows
 
 TIME_LIMIT = 60
+ROW_SECONDS = 5  # after which no further round begins, when two are done
 NOT_INSTALLED = "not installed"
 
 
@@ -131,7 +133,10 @@ def measure_row(tree, row, rounds, quick, known):
     """@known: what earlier rows of the section measured, for those that look at another number of it."""
     ours = known.get(row.ours) if row.limit is not None else None
     sides = [ours or Side("ours", row.ours), *(Side(beside.name, beside.program) for beside in row.besides)]
+    started = time.monotonic()
     for i in range(rounds):
+        if i >= 2 and time.monotonic() - started > ROW_SECONDS:
+            break
         for side in sides if i % 2 == 0 else reversed(sides):
             if side is not ours:
                 side.measure(tree, quick)

@@ -51,6 +51,7 @@ MIB = 1024 * KIB
 CHANNELS = {
     "ours": ("bench-queue", "queue"),
     "our Pipe": ("bench-queue", "pipe"),
+    "our loans": ("bench-queue", "loan"),
     "Boost message_queue": ("bench-boost", "message_queue"),
     "Boost lockfree spsc": ("bench-boost", "spsc"),
     "POSIX mq": ("bench-kernel", "mqueue"),
@@ -132,14 +133,14 @@ def slow_trips(case, n, names):
 TRIPS = [
     trip("Queue 64 B, both awake", "trip", "ours", 50000,
          Beside("two spinning words", peers("words", 50000), LONGER, 3),
-         *slow_trips("trip", 2000, ("Boost message_queue", "POSIX mq", "pipe", "iceoryx"))),
-    trip("Pipe 64 B, both awake", "trip", "our Pipe", 2000, *slow_trips("trip", 2000, ("socketpair", "ZeroMQ", "nng"))),
+         *slow_trips("trip", 500, ("Boost message_queue", "POSIX mq", "pipe", "iceoryx"))),
+    trip("Pipe 64 B, both awake", "trip", "our Pipe", 20000, *slow_trips("trip", 500, ("socketpair", "ZeroMQ", "nng"))),
     trip("Queue 64 B, asleep, one CPU", "trip-asleep", "ours", 10000,
          Beside("bare futexes", peers("futex", 10000), LONGER, 1.25),
-         *slow_trips("trip-asleep", 10000, ("Boost message_queue", "POSIX mq", "pipe", "iceoryx"))),
+         *slow_trips("trip-asleep", 3000, ("Boost message_queue", "POSIX mq", "pipe", "iceoryx"))),
     trip("Pipe 64 B, asleep, one CPU", "trip-asleep", "our Pipe", 10000,
          beside("bare socketpair", "trip-asleep", 64, 10000, ratio=LONGER, aim=1.25),
-         *slow_trips("trip-asleep", 2000, ("ZeroMQ", "nng"))),
+         *slow_trips("trip-asleep", 500, ("ZeroMQ", "nng"))),
 ]
 
 
@@ -156,6 +157,8 @@ ALONE = [
         [Beside("two memcpy", peers("memcpy", MIB, 200), LONGER, 1.3)], "us"),
     Row("Queue 64 MiB, put + get", channel("ours", "pair", 64 * MIB, 3),
         [Beside("two memcpy", peers("memcpy", 64 * MIB, 3), LONGER)], "ms"),
+    Row("Queue, loaned 64 MiB", channel("our loans", "pair", 64 * MIB, 20000),
+        [Beside("loaned 64 B", channel("our loans", "pair", 64, 20000), LONGER, 2)], "ns"),
     Row("Queue, GVariant (isd)", c("pair-variant", 50000), [Beside("the GVariant alone", c("variant", 50000), LONGER)],
         "ns"),
     Row("64 GVariants, put_many + get_many", c("many-variants", 50000),
@@ -231,6 +234,7 @@ INSTRUCTIONS = [
     ("Queue, 64 B: put_data + get_into", channel("ours", "pair", 64, 1000)),
     ("Queue, GVariant (isd): new + put + get", c("pair-variant", 500)),
     ("Queue, each of 64 GVariants: new + put_many + get_many", c("many-variants", 640)),
+    ("Queue, a loan: loan + put_loan + take + release", channel("our loans", "pair", 64, 1000)),
     ("Pipe, 64 B: send_bytes + receive_bytes", channel("our Pipe", "pair", 64, 1000)),
     ("List: append of an integer", ("bench-manager", "list-append", 500)),
     ("List: get", ("bench-manager", "list-read", 500)),
