@@ -21,6 +21,11 @@ get_revision (BusObject *object, GError **error)
   return revision != 0 ? g_variant_new_uint64 (revision) : NULL;
 }
 
+const BusProperty bus_value_properties[] = {
+  { "Revision", get_revision },
+  { NULL, NULL },
+};
+
 const BusProperty bus_container_properties[] = {
   { "Length", get_length },
   { "Revision", get_revision },

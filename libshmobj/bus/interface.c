@@ -8,13 +8,14 @@ static const BusInterface *const at_root[] = { &bus_manager_interface,
                                                &bus_object_manager_interface, NULL };
 static const BusInterface *const at_list[] = { &bus_object_interface, &bus_list_interface, NULL };
 static const BusInterface *const at_dict[] = { &bus_object_interface, &bus_dict_interface, NULL };
+static const BusInterface *const at_value[] = { &bus_object_interface, &bus_value_interface, NULL };
 static const BusInterface *const at_queue[] = { &bus_object_interface, &bus_queue_interface, NULL };
 static const BusInterface *const at_lock[] = { &bus_object_interface, &bus_lock_interface, NULL };
 static const BusInterface *const at_event[] = { &bus_object_interface, &bus_event_interface, NULL };
 static const BusInterface *const at_shared_memory[] = { &bus_object_interface,
                                                         &bus_shared_memory_interface, NULL };
 
-static const BusInterface *const *const of_kinds[] = { at_list, at_dict,  at_queue,
+static const BusInterface *const *const of_kinds[] = { at_list, at_dict,  at_value,        at_queue,
                                                        at_lock, at_event, at_shared_memory };
 
 const BusInterface *const *

@@ -87,7 +87,7 @@ check_options (const char *kind, GVariant *given, GError **error)
     const char *kind, *option;
   } known[] = {
     { NULL, "existing" },    { NULL, "exclusive" },       { "queue", "maxsize" },
-    { "queue", "capacity" }, { "shared-memory", "size" },
+    { "queue", "capacity" }, { "shared-memory", "size" }, { "value", "initial" },
   };
   GVariantDict options;
 

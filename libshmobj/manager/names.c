@@ -18,14 +18,19 @@
 
 #define OBJECT_BYTES 4096 /* about what a new object needs */
 
-static const char *const kinds[] = {
-  NULL, "list", "dict", "queue", "lock", "event", "shared-memory"
-};
+static const char *const kinds[] = { NULL,   "list",  "dict",          "queue",
+                                     "lock", "event", "shared-memory", "value" };
 
 const char *
 kind_to_string (ObjectKind kind)
 {
   return kind >= KIND_LIST && kind < G_N_ELEMENTS (kinds) ? kinds[kind] : "unknown";
+}
+
+gboolean
+kind_is_container (ObjectKind kind)
+{
+  return kind == KIND_LIST || kind == KIND_DICT || kind == KIND_VALUE;
 }
 
 static gsize
@@ -168,7 +173,7 @@ names_open (Store *store, NameOpen *how, GError **error)
                                      .data = how,
                                      .timeout_us = how->timeout_us,
                                      .cancellable = how->cancellable,
-                                     .bytes = OBJECT_BYTES },
+                                     .bytes = OBJECT_BYTES + how->bytes },
                       error);
 }
 

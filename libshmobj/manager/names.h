@@ -15,6 +15,8 @@ typedef struct
   gint64 timeout_us;
   GCancellable *cancellable;
 
+  gsize bytes; /* besides what every object needs, about */
+
   /* Makes what object @id consists of besides its name; inside a write transaction, perhaps twice.
    */
   gboolean (*create) (StoreTxn *txn, guint64 id, gpointer data, GError **error);
@@ -45,3 +47,5 @@ gboolean names_get_record (
 GVariant *names_list (StoreTxn *txn);
 
 const char *kind_to_string (ObjectKind kind);
+/* Is all of it in the store, as long as somebody has it? */
+gboolean kind_is_container (ObjectKind kind);

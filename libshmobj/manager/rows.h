@@ -5,7 +5,8 @@
 #include <string.h>
 
 /* Every row of a store: what its key is and what stands in it. Changing anything here means a new
- * LAYOUT_VERSION (directory.h).
+ * LAYOUT_VERSION (directory.h); a new kind of object does not, for to those who do not know it it
+ * is of another kind than they want.
  *
  * A key is the object's id (8 bytes, big-endian, so that an object's rows lie together and in
  * order), a tag, and what the tag says. Object 0 is the manager itself.
@@ -14,7 +15,8 @@
  *     0   ' '                     ManagerRecord
  *     0   'n'  name               NameRow: which object has this name
  *     0   'a'  id                 empty: an object without a name, removed with its last holder
- *     id  ' '                     the object's record: ObjectHeader and what its kind adds
+ *     id  ' '                     the object's record: ObjectHeader and what its kind adds; of a
+ *                                 value that is its frame
  *     id  'o'  order              dict: the key (a frame in normal form) that was set order-th
  *     id  'k'  key or its hash    dict: KeyRow, the key's frame, the value's frame
  *     id  't'  number             list: a leaf (chunk.h) or a node (list-tree.c) of its tree
@@ -44,6 +46,7 @@ typedef enum
   KIND_LOCK = 4,
   KIND_EVENT = 5,
   KIND_MEMORY = 6,
+  KIND_VALUE = 7,
 } ObjectKind;
 
 typedef struct

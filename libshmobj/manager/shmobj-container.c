@@ -3,7 +3,8 @@
 /**
  * ShmobjContainer:
  *
- * What holds values in a [class@Shmobj.Manager]: a [class@Shmobj.List] or a [class@Shmobj.Dict].
+ * What holds values in a [class@Shmobj.Manager]: a [class@Shmobj.List], a [class@Shmobj.Dict]
+ * or a [class@Shmobj.Value].
  *
  * Containers are opened by their manager, by name or without one. Reading takes no lock and asks
  * nobody; a change is whole or has not happened, whatever kills the process that makes it. Every
@@ -173,8 +174,9 @@ enter (ShmobjContainer *self, GError **error)
     lazy_init_set_closed_error (self, error);
   else
     g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CLOSED,
-                 "The object belongs to no manager; lists and dicts are made by "
-                 "shmobj_manager_open_list() and shmobj_manager_open_dict()");
+                 "The %s belongs to no manager; a manager makes them, as with "
+                 "shmobj_manager_open_list()",
+                 G_OBJECT_TYPE_NAME (self));
   return FALSE;
 }
 

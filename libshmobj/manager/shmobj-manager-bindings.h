@@ -8,10 +8,11 @@
 #include "base/shmobj-frame.h"
 #include "manager/shmobj-dict.h"
 #include "manager/shmobj-list.h"
+#include "manager/shmobj-value.h"
 
-/* For language bindings written in C; not introspected. The same calls as in shmobj-list.h and
- * shmobj-dict.h, with the same errors, for frames instead of GVariants. Frames that go in are only
- * read. Frames that come out own their bytes: shmobj_frame_clear(). */
+/* For language bindings written in C; not introspected. The same calls as in shmobj-list.h,
+ * shmobj-dict.h and shmobj-value.h, with the same errors, for frames instead of GVariants. Frames
+ * that go in are only read. Frames that come out own their bytes: shmobj_frame_clear(). */
 
 #ifndef __GI_SCANNER__
 
@@ -91,6 +92,17 @@ shmobj_dict_keys_frames (ShmobjDict *self, ShmobjFrame **out, gsize *n_out, GErr
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean
 shmobj_dict_items_frames (ShmobjDict *self, ShmobjFrame **out, gsize *n_out, GError **error);
+
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_value_get_frame (ShmobjValue *self, ShmobjFrame *out, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_value_set_frame (ShmobjValue *self, const ShmobjFrame *frame, GError **error);
+/* 1: it was as expected and was set, 0: it was another one, -1: error. */
+SHMOBJ_AVAILABLE_IN_1_0
+int shmobj_value_compare_and_set_frame (ShmobjValue *self,
+                                        const ShmobjFrame *expected,
+                                        const ShmobjFrame *frame,
+                                        GError **error);
 
 G_END_DECLS
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* How a manager opens lists and dicts: found or made, and held.
+/* How a manager opens containers: found or made, and held.
  *
  * An object without a name ends with its last holder, so there must be no moment at which one that
  * we are about to return is held by nobody. What we make is held inside the write that makes it,
@@ -14,6 +14,8 @@
 #include "manager/dict-rows.h"
 #include "manager/list-rows.h"
 #include "manager/nameless.h"
+#include "manager/stored.h"
+#include "manager/value-row.h"
 
 #define TRIES 10
 
@@ -21,7 +23,8 @@
 typedef struct
 {
   Holds *holds;
-  guint64 held; /* 0: none */
+  guint64 held;               /* 0: none */
+  const ShmobjFrame *initial; /* of a value */
 } Making;
 
 static void
@@ -51,6 +54,16 @@ create_dict (StoreTxn *txn, guint64 id, gpointer data, GError **error)
 }
 
 static gboolean
+create_value (StoreTxn *txn, guint64 id, gpointer data, GError **error)
+{
+  Making *making = data;
+
+  hold (making, id);
+  value_row_create (txn, id, making->initial);
+  return TRUE;
+}
+
+static gboolean
 is_there (ShmobjManager *self, guint64 id)
 {
   ObjectHeader header;
@@ -66,9 +79,9 @@ is_there (ShmobjManager *self, guint64 id)
 /* One try: FALSE without an error when the object was removed between our finding and holding it.
  */
 static gboolean
-open_once (ShmobjManager *self, NameOpen *how, GError **error)
+open_once (ShmobjManager *self, NameOpen *how, const ShmobjFrame *initial, GError **error)
 {
-  Making making = { .holds = manager_get_holds (self) };
+  Making making = { .holds = manager_get_holds (self), .initial = initial };
   gboolean opened;
 
   how->data = &making;
@@ -87,7 +100,7 @@ open_once (ShmobjManager *self, NameOpen *how, GError **error)
 
 /* The caller has one hold of what is opened. */
 static gboolean
-open_held (ShmobjManager *self, NameOpen *how, GError **error)
+open_held (ShmobjManager *self, NameOpen *how, const ShmobjFrame *initial, GError **error)
 {
   GError *local_error = NULL;
   gboolean opened = FALSE;
@@ -98,7 +111,7 @@ open_held (ShmobjManager *self, NameOpen *how, GError **error)
     return FALSE;
 
   for (guint i = 0; i < TRIES && !opened && local_error == NULL; i++)
-    opened = open_once (self, how, &local_error);
+    opened = open_once (self, how, initial, &local_error);
   if (how->name == NULL && opened)
     nameless_look_around (manager_get_store (self, NULL), manager_get_holds (self),
                           how->timeout_us);
@@ -144,8 +157,9 @@ shmobj_manager_open_list (ShmobjManager *self,
 
   g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
 
-  return open_held (self, &how, error) ? container_new (SHMOBJ_TYPE_LIST, self, how.id, name, flags)
-                                       : NULL;
+  return open_held (self, &how, NULL, error)
+             ? container_new (SHMOBJ_TYPE_LIST, self, how.id, name, flags)
+             : NULL;
 }
 
 /**
@@ -178,6 +192,51 @@ shmobj_manager_open_dict (ShmobjManager *self,
 
   g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
 
-  return open_held (self, &how, error) ? container_new (SHMOBJ_TYPE_DICT, self, how.id, name, flags)
-                                       : NULL;
+  return open_held (self, &how, NULL, error)
+             ? container_new (SHMOBJ_TYPE_DICT, self, how.id, name, flags)
+             : NULL;
+}
+
+/**
+ * shmobj_manager_open_value:
+ * @self: a manager
+ * @name: (nullable): the value's name; %NULL for a new one without a name
+ * @flags: what to do if there is one, or none
+ * @initial: (nullable): what it is if it is created, sunk if it is floating; %NULL for nothing (an
+ *   empty `mv`)
+ * @cancellable: (nullable): a cancellable
+ * @error: return location for an error
+ *
+ * Opens a value. One that is there stays as it is.
+ *
+ * Returns: (transfer full): the value, or %NULL with an error as of
+ *   [method@Shmobj.Manager.open_list], or one about @initial as of [method@Shmobj.Value.set]
+ *
+ * Since: 1.0
+ */
+ShmobjValue *
+shmobj_manager_open_value (ShmobjManager *self,
+                           const char *name,
+                           ShmobjOpenFlags flags,
+                           GVariant *initial,
+                           GCancellable *cancellable,
+                           GError **error)
+{
+  g_autoptr (GVariant) kept = NULL;
+  ShmobjFrame frame;
+  NameOpen how = { .name = name,
+                   .kind = KIND_VALUE,
+                   .flags = flags,
+                   .cancellable = cancellable,
+                   .create = create_value };
+
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
+
+  kept = g_variant_ref_sink (initial != NULL ? initial
+                                             : g_variant_new_maybe (G_VARIANT_TYPE_VARIANT, NULL));
+  shmobj_frame_set_variant (&frame, kept);
+  how.bytes = frame.size;
+  if (!stored_check_frame (&frame, error) || !open_held (self, &how, &frame, error))
+    return NULL;
+  return container_new (SHMOBJ_TYPE_VALUE, self, how.id, name, flags);
 }

@@ -19,6 +19,7 @@
 
 #include "base/shmobj-error.h"
 #include "manager/manager-private.h"
+#include "manager/names.h"
 #include "manager/nameless.h"
 #include "objects/lock-private.h"
 #include "objects/queue-private.h"
@@ -407,7 +408,7 @@ do_remove (StoreTxn *txn, gpointer data, GError **error)
 
   if (!names_remove (txn, removal->name, &removal->kind, &removal->id, error))
     return FALSE;
-  if (removal->kind != KIND_LIST && removal->kind != KIND_DICT)
+  if (!kind_is_container (removal->kind))
     names_drop_object (txn, removal->id); /* those who have it open do not need the record */
   return TRUE;
 }
@@ -423,7 +424,7 @@ manager_remove_name (ShmobjManager *self, const char *name, GError **error)
 
   if (store == NULL || !store_write (store, &write, error))
     return FALSE;
-  if (removal.kind == KIND_LIST || removal.kind == KIND_DICT)
+  if (kind_is_container (removal.kind))
     nameless_end (store, manager_get_holds (self), removal.id, write.timeout_us);
   else
     remove_file (manager_get_directory (self)->fd, removal.id, removal.kind);

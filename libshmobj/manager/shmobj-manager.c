@@ -3,7 +3,7 @@
 /**
  * ShmobjManager:
  *
- * A place where processes share objects by name: lists and dicts, and more.
+ * A place where processes share objects by name: lists, dicts, values, and more.
  *
  * A manager is a directory with a store in it, and its address says which:
  *
@@ -398,8 +398,8 @@ shmobj_manager_remove (ShmobjManager *self, const char *name, GError **error)
  * Looks what a name stands for.
  * [class@Shmobj.Manager] names the errors that every call can have.
  *
- * Returns: (nullable): `list`, `dict`, `queue`, `lock`, `event` or `shared-memory`; %NULL without
- *   an error when there is no such name, or %NULL with an error
+ * Returns: (nullable): `list`, `dict`, `value`, `queue`, `lock`, `event` or `shared-memory`; %NULL
+ * without an error when there is no such name, or %NULL with an error
  *
  * Since: 1.0
  */

@@ -7,6 +7,7 @@
 
 #include "manager/shmobj-dict.h"
 #include "manager/shmobj-list.h"
+#include "manager/shmobj-value.h"
 #include "objects/shmobj-event.h"
 #include "objects/shmobj-lock.h"
 #include "objects/shmobj-open-flags.h"
@@ -48,6 +49,14 @@ ShmobjDict *shmobj_manager_open_dict (ShmobjManager *self,
                                       ShmobjOpenFlags flags,
                                       GCancellable *cancellable,
                                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjValue *shmobj_manager_open_value (ShmobjManager *self,
+                                        const char *name,
+                                        ShmobjOpenFlags flags,
+                                        GVariant *initial,
+                                        GCancellable *cancellable,
+                                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 SHMOBJ_AVAILABLE_IN_1_0
 ShmobjQueue *shmobj_manager_open_queue (ShmobjManager *self,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Manager1, List and Dict over the bus: every method, and every way to use it wrongly. */
+/* Manager1, List, Dict and Value over the bus: every method, and every way to use it wrongly. */
 
 #include "bus-fixture.h"
 
@@ -119,6 +119,35 @@ test_dict (void)
   bus_refuse (bus, path, IFACE ("Dict.ToMap"), "()", ERR ("NotRepresentable"));
   bus_expect (bus, path, IFACE ("Dict.Clear"), "()", "()");
   bus_expect (bus, path, IFACE ("Dict.ToMap"), "()", "(@a{sv} {},)");
+}
+
+static void
+test_value (void)
+{
+  g_autofree char *path = bus_open (bus, "value", "v", "{'initial': <byte 0xfe>}");
+  g_autofree char *again = bus_open (bus, "value", "v", "{'initial': <'ignored'>}");
+  g_autofree char *none = bus_open (bus, "value", "none", "{}");
+  g_autoptr (GVariant) revision = NULL;
+
+  bus_expect (bus, none, IFACE ("Value.Read"), "()", "(<signature ''>,)");
+  bus_refuse (bus, none, IFACE ("Value.Add"), "(<1>,)", ERR ("InvalidArgument"));
+  bus_expect (bus, path, IFACE ("Value.Read"), "()", "(<byte 0xfe>,)");
+  bus_expect (bus, path, IFACE ("Value.Add"), "(<1>,)", "(<byte 0xff>,)");
+  bus_expect (bus, path, IFACE ("Value.Add"), "(<1>,)", "(<int64 256>,)");
+  bus_expect (bus, path, IFACE ("Value.Add"), "(<0.5>,)", "(<256.5>,)");
+  bus_expect (bus, path, IFACE ("Value.Write"), "(<uint64 18446744073709551615>,)", "()");
+  bus_refuse (bus, path, IFACE ("Value.Add"), "(<1>,)", ERR ("NotRepresentable"));
+  bus_expect (bus, path, IFACE ("Value.Write"), "(<5>,)", "()");
+  bus_expect (bus, path, IFACE ("Value.CompareAndSet"), "(<6>, <'no'>)", "(false,)");
+  bus_expect (bus, path, IFACE ("Value.CompareAndSet"), "(<int64 5>, <signature ''>)", "(true,)");
+  bus_expect (bus, path, IFACE ("Value.CompareAndSet"), "(<signature ''>, <['a']>)", "(true,)");
+  bus_expect (bus, again, IFACE ("Value.Read"), "()", "(<['a']>,)");
+  revision = bus_property (bus, path, IFACE ("Value"), "Revision");
+  g_assert_cmpuint (g_variant_get_uint64 (revision), ==, 8);
+
+  bus_refuse (bus, ROOT, SERVICE ".Open", "('list', 'x', {'initial': <1>})",
+              ERR ("InvalidArgument"));
+  bus_refuse (bus, path, IFACE ("Value.Write"), "(5,)", "org.freedesktop.DBus.Error.InvalidArgs");
 }
 
 /* What other programs put there, and D-Bus has no way to say. */
@@ -284,6 +313,7 @@ main (int argc, char **argv)
   g_test_add_func ("/bus-containers/wrong-types-have-proper-errors", test_wrong_types);
   g_test_add_func ("/bus-containers/list", test_list);
   g_test_add_func ("/bus-containers/dict", test_dict);
+  g_test_add_func ("/bus-containers/value", test_value);
   g_test_add_func ("/bus-containers/not-representable-stays-and-hurts-nobody",
                    test_not_representable);
   g_test_add_func ("/bus-containers/descriptors-are-no-values", test_descriptors_are_no_values);

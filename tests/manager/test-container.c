@@ -31,10 +31,14 @@ static ShmobjContainer *
 open_kind (ShmobjManager *manager, GType kind, const char *name)
 {
   g_autoptr (GError) error = NULL;
-  gpointer opened = kind == SHMOBJ_TYPE_LIST
-                        ? (gpointer) shmobj_manager_open_list (manager, name, 0, NULL, &error)
-                        : (gpointer) shmobj_manager_open_dict (manager, name, 0, NULL, &error);
+  gpointer opened;
 
+  if (kind == SHMOBJ_TYPE_LIST)
+    opened = shmobj_manager_open_list (manager, name, 0, NULL, &error);
+  else if (kind == SHMOBJ_TYPE_DICT)
+    opened = shmobj_manager_open_dict (manager, name, 0, NULL, &error);
+  else
+    opened = shmobj_manager_open_value (manager, name, 0, NULL, NULL, &error);
   g_assert_no_error (error);
   return SHMOBJ_CONTAINER (opened);
 }
@@ -189,11 +193,12 @@ test_close_beside_a_reader (gconstpointer kind)
 int
 main (int argc, char **argv)
 {
-  static GType kinds[2];
+  static GType kinds[3];
 
   g_test_init (&argc, &argv, NULL);
   kinds[0] = SHMOBJ_TYPE_LIST;
   kinds[1] = SHMOBJ_TYPE_DICT;
+  kinds[2] = SHMOBJ_TYPE_VALUE;
   g_assert_true (G_TYPE_IS_ABSTRACT (SHMOBJ_TYPE_CONTAINER));
 
 #define ADD(title, function)                                                                       \

@@ -289,11 +289,52 @@ test_dict (void)
     }
 }
 
+static void
+use_value (ShmobjValue *value, GRand *random)
+{
+  g_autoptr (GVariant) sum = NULL;
+  GError *error = NULL;
+
+  forget (shmobj_value_get (value, &error), &error);
+  sum = shmobj_value_add (value, g_variant_new_int32 (1), &error);
+  if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT) &&
+      !g_error_matches (error, SHMOBJ_ERROR, SHMOBJ_ERROR_NOT_REPRESENTABLE))
+    accept (&error);
+  g_clear_error (&error);
+  shmobj_value_compare_and_set (value, some_value (random), some_value (random), &error);
+  accept (&error);
+  if (g_rand_int_range (random, 0, 4) == 0)
+    shmobj_value_set (
+        value, g_rand_boolean (random) ? g_variant_new_int32 (1) : some_value (random), &error);
+  accept (&error);
+}
+
+static void
+test_value (void)
+{
+  g_autoptr (ShmobjManager) manager = new_manager ();
+  g_autoptr (GRand) random = g_rand_new_with_seed (g_test_rand_int ());
+
+  for (guint i = 0; i < rounds (2000); i++)
+    {
+      g_autoptr (ShmobjValue) value =
+          shmobj_manager_open_value (manager, "v", 0, some_value (random), NULL, NULL);
+
+      for (guint k = 0; k < 5; k++)
+        {
+          scribble_on (value, random);
+          use_value (value, random);
+        }
+      g_assert_true (shmobj_manager_remove (manager, "v", NULL));
+    }
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/rows/scribbled-list-harms-nobody", test_list);
   g_test_add_func ("/rows/scribbled-dict-harms-nobody", test_dict);
+  g_test_add_func ("/rows/scribbled-value-harms-nobody", test_value);
   return g_test_run ();
 }

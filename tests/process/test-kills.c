@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* kill -9 through the public interface, a thousand times each: a process that puts, one that gets,
- * one that holds a lock, one that appends to a shared list. The finer torture is in tests/torture.
+ * one that holds a lock, one that appends to a shared list, several that add to a shared value. The
+ * finer torture is in tests/torture.
  */
 
 #include <shmobj.h>
@@ -190,6 +191,76 @@ test_appending (void)
     }
 }
 
+#define ADDERS 3
+
+/* What an adder says about itself, in memory that its death leaves. */
+typedef struct
+{
+  _Atomic (gint64) begun, done; /* additions */
+} Adder;
+
+static void
+add_for_ever (ShmobjValue *value, Adder *adder)
+{
+  for (;;)
+    {
+      g_autoptr (GVariant) sum = NULL;
+
+      atomic_fetch_add (&adder->begun, 1);
+      sum = shmobj_value_add (value, g_variant_new_int64 (1), NULL);
+      if (sum == NULL)
+        abort ();
+      atomic_fetch_add (&adder->done, 1);
+    }
+}
+
+/* Every addition that was acknowledged is in the sum, and no other: but the one that each was in
+ * when it was killed, which may be. */
+static void
+test_adding (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ShmobjManager) manager = shmobj_manager_new (NULL, NULL, &error);
+  g_autoptr (ShmobjValue) value = shmobj_manager_open_value (manager, NULL, SHMOBJ_OPEN_DEFAULT,
+                                                             g_variant_new_int64 (0), NULL, &error);
+  Adder *adders = mmap (NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  gint64 unsaid = 0, before = 0;
+
+  g_assert_no_error (error);
+  g_assert_true (adders != MAP_FAILED);
+  for (int i = 0; i < rounds (); i += ADDERS)
+    {
+      g_autoptr (GVariant) now = NULL;
+      gint64 begun = 0, done = 0, sum;
+      pid_t children[ADDERS];
+
+      memset (adders, 0, ADDERS * sizeof *adders);
+      for (int k = 0; k < ADDERS; k++)
+        if ((children[k] = fork ()) == 0)
+          add_for_ever (value, &adders[k]);
+      for (int k = 0; k < ADDERS; k++)
+        kill_soon (children[k]);
+      for (int k = 0; k < ADDERS; k++)
+        {
+          begun += atomic_load (&adders[k].begun);
+          done += atomic_load (&adders[k].done);
+        }
+
+      now = shmobj_value_get (value, &error);
+      g_assert_no_error (error);
+      sum = g_variant_get_int64 (now) - before;
+      before += sum;
+      g_assert_cmpint (sum, >=, done);
+      g_assert_cmpint (sum, <=, begun);
+      unsaid += sum - done;
+    }
+  g_test_message ("%" G_GINT64_FORMAT " added, %" G_GINT64_FORMAT
+                  " of them by who did not live to tell",
+                  before, unsaid);
+  g_assert_cmpint (before, >, 0);
+  munmap (adders, 4096);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -198,5 +269,6 @@ main (int argc, char **argv)
   g_test_add_func ("/kills/getting", test_getting);
   g_test_add_func ("/kills/holding-a-lock", test_holding_a_lock);
   g_test_add_func ("/kills/appending-to-a-list", test_appending);
+  g_test_add_func ("/kills/adding-to-a-value", test_adding);
   return g_test_run ();
 }

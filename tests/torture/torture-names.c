@@ -54,6 +54,8 @@ open_some_kind (ShmobjManager *manager,
       return shmobj_manager_open_lock (manager, name, flags, NULL, error);
     case KIND_EVENT:
       return shmobj_manager_open_event (manager, name, flags, NULL, error);
+    case KIND_VALUE:
+      return shmobj_manager_open_value (manager, name, flags, g_variant_new_int32 (0), NULL, error);
     default:
       return shmobj_manager_open_memory (manager, name, flags, 5000, NULL, error);
     }
@@ -67,6 +69,12 @@ use (gpointer object, GError **error)
     shmobj_list_append (object, g_variant_new_int32 (1), error);
   else if (SHMOBJ_IS_DICT (object))
     shmobj_dict_set (object, g_variant_new_int32 (1), g_variant_new_int32 (1), error);
+  else if (SHMOBJ_IS_VALUE (object))
+    {
+      GVariant *sum = shmobj_value_add (object, g_variant_new_int32 (1), error);
+
+      g_clear_pointer (&sum, g_variant_unref);
+    }
   else if (SHMOBJ_IS_QUEUE (object))
     {
       g_autoptr (GVariant) value = NULL;
@@ -96,7 +104,7 @@ one_step (ShmobjManager *manager, GRand *random)
 {
   static const ShmobjOpenFlags flags[] = { SHMOBJ_OPEN_DEFAULT, SHMOBJ_OPEN_DEFAULT,
                                            SHMOBJ_OPEN_EXISTING, SHMOBJ_OPEN_EXCLUSIVE };
-  ObjectKind kind = g_rand_int_range (random, KIND_LIST, KIND_MEMORY + 1);
+  ObjectKind kind = g_rand_int_range (random, KIND_LIST, KIND_VALUE + 1);
   char name[] = { 'a' + g_rand_int_range (random, 0, 6), '\0' };
   gboolean nameless = g_rand_int_range (random, 0, 3) == 0;
   g_autoptr (GError) error = NULL;
@@ -172,7 +180,7 @@ check_when_alone (void)
   objects = shmobj_manager_list_objects (manager, NULL);
   g_variant_iter_init (&iter, objects);
   while (g_variant_iter_next (&iter, "(&s&st)", &name, &kind, &size))
-    for (ObjectKind k = KIND_LIST; k <= KIND_MEMORY; k++)
+    for (ObjectKind k = KIND_LIST; k <= KIND_VALUE; k++)
       if (g_str_equal (kind_to_string (k), kind))
         {
           g_autoptr (GError) error = NULL;

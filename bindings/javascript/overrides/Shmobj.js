@@ -7,6 +7,7 @@
 //     await queue.get_async();                  promises
 //     for await (const job of queue) …          until the queue is closed
 //     for (const item of list) …                List is like an array, Dict like a Map
+//     counter.add(1); counter.value = 0;        a Value in one step, or as a property
 //     manager.queue('jobs', {maxsize: 9});      short spellings for open_queue() and so on
 //     lock.run(() => …);                        released whatever happens
 //
@@ -134,6 +135,12 @@ class Manager {
         return this.open_dict(name ?? null, ...opening(options));
     }
 
+    // `initial` is what it is if it is created: nothing (null), unless given.
+    value(name, initial, options) {
+        const [flags, cancellable] = opening(options);
+        return this.open_value(name ?? null, flags, initial, cancellable);
+    }
+
     lock(name, options) {
         return this.open_lock(name ?? null, ...opening(options));
     }
@@ -221,6 +228,16 @@ class Dict {
     }
 }
 
+class Value {
+    get value() {
+        return this.get();
+    }
+
+    set value(value) {
+        this.set(value);
+    }
+}
+
 const index = integer();
 const METHODS = {
     Queue: {
@@ -261,6 +278,7 @@ const METHODS = {
     Manager: {
         list_objects: {result: fromVariant},
         list_participants: {result: fromVariant},
+        open_value: {args: [itself, itself, (initial = null) => toVariant(initial), itself]},
     },
     List: {
         append: {args: [toVariant]},
@@ -286,6 +304,12 @@ const METHODS = {
         keys: {result: fromVariants},
         items: {result: fromVariant},
     },
+    Value: {
+        get: {result: fromVariant},
+        set: {args: [toVariant]},
+        add: {args: [toVariant], result: fromVariant},
+        compare_and_set: {args: [toVariant, toVariant]},
+    },
 };
 
 // Handles of a class: Shmobj.Queue.take_inherited('jobs') cannot give anything but a queue.
@@ -294,7 +318,7 @@ function addSharing(cls) {
     cls.take_inherited = name => Shmobj.Shareable.take_inherited(name, cls);
 }
 
-const MEMBERS = {Queue, Connection, Listener, Pipe, Lock, Manager, List, Dict};
+const MEMBERS = {Queue, Connection, Listener, Pipe, Lock, Manager, List, Dict, Value};
 
 // An exception in here would make the import fail, so what the library has not is left alone.
 var _init = function () {

@@ -10,6 +10,7 @@ extern PyMethodDef lock_methods[];
 extern PyMethodDef event_methods[];
 extern PyMethodDef list_methods[];
 extern PyMethodDef dict_methods[];
+extern PyMethodDef value_methods[];
 
 /* memory_view (module, memory or loan) → memoryview, or None once it was closed */
 PyObject *memory_view (PyObject *module, PyObject *wrapper);

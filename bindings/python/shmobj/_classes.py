@@ -66,6 +66,7 @@ def adapt(module, extension):
     _containers.LIST, _containers.DICT = module.List, module.Dict
     give(module.List, _containers.ListMethods, _containers.plain_list_methods)
     give(module.Dict, _containers.DictMethods, _containers.plain_dict_methods)
+    give(module.Value, _containers.ValueMethods, lambda _: object)
     _add(module.Manager, _manager.methods(module))
     give(module.Event, _locks.EventMethods, _locks.plain_event_methods)
 

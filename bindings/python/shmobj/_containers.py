@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Shmobj.List and Shmobj.Dict with the methods of list and dict.
+"""Shmobj.List and Shmobj.Dict with the methods of list and dict, Shmobj.Value as a property.
 
 Each call is one look at what is shared, or one change of it. Iterating reads some items at a time,
 and like iterating over a list goes on with what is there by then."""
@@ -174,6 +174,22 @@ class DictMethods(_Common):
     def __ior__(self, other):
         self.update(other)
         return self
+
+
+class ValueMethods:
+    allow_pickle = False
+
+    @property
+    def value(self):
+        """What it is now. `v.value += 1` is two steps; add() is one."""
+        return self.get()
+
+    @value.setter
+    def value(self, value):
+        self.set(value)
+
+    def __repr__(self):
+        return f"Shmobj.Value({self.get()!r})"
 
 
 def _translating(call, exception):

@@ -14,6 +14,10 @@ def methods(module):
             """The dict of that name, made if there is none; without a name a new one."""
             return self.open_dict(name, flags, None)
 
+        def value(self, name=None, initial=None, flags=default):
+            """The value of that name, made with that content if there is none."""
+            return self.open_value(name, flags, initial, None)
+
         def queue(self, name=None, maxsize=0, capacity=0, flags=default):
             """The queue of that name, made with that size if there is none."""
             return self.open_queue(name, flags, maxsize, capacity, None)

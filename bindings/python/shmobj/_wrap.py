@@ -24,7 +24,7 @@ from . import _errors, _values
 RAW = {"to_handle", "new_from_handle"}
 
 # Other booleans of calls that can fail only say that they did not, which Python says by not raising.
-QUESTIONS = {"contains", "poll"}
+QUESTIONS = {"contains", "poll", "compare_and_set"}
 
 # Waits that end at a signal by themselves, or that are done in another way for Python.
 NOT_SLICED = {"wait", "poll", "put_many", "get_many"}

@@ -150,13 +150,27 @@ test('dict/keys-that-cannot-be', () => {
     equal(dict.size, 0);
 });
 
-test('container/is-the-parent-of-both', () => {
-    for (const container of [manager.list('parent-l'), manager.dict('parent-d')]) {
+test('value/a-property-and-steps', () => {
+    const counter = manager.value('n', 5);
+    equal([counter.value, counter.add(2), counter.get()], [5, 7, 7]);
+    equal([counter.compare_and_set(7, {seven: [7]}), counter.compare_and_set(7, 8)], [true, false]);
+    equal(manager.value('n', 'ignored').value, {seven: [7]});
+    counter.value = null;
+    equal([counter.get(), manager.value().get()], [null, null]);
+    throws(() => counter.add(1), Gio.IOErrorEnum, Gio.IOErrorEnum.INVALID_ARGUMENT);
+    counter.set(0.5);
+    equal(counter.add(1), 1.5);
+    throws(() => manager.value('none', 1, {flags: Shmobj.OpenFlags.EXISTING}), ...NOT_FOUND);
+    throws(() => manager.value('n', 1, {flag: 1}), TypeError);
+});
+
+test('container/is-the-parent-of-all', () => {
+    for (const container of [manager.list('parent-l'), manager.dict('parent-d'), manager.value('parent-v')]) {
         equal(container instanceof Shmobj.Container, true);
         equal(container.manager, manager);
         equal([container.get_revision(), container.name.startsWith('parent-')], [1, true]);
         container.close();
-        throws(() => container.get_length(), Shmobj.Error, Shmobj.Error.CLOSED);
+        throws(() => container.get_revision(), Shmobj.Error, Shmobj.Error.CLOSED);
     }
 });
 

@@ -16,6 +16,11 @@ EXTENSION = not os.environ.get("SHMOBJ_PYTHON_NO_EXT")
 LONG = 60
 
 
+def add_often(count, times):
+    for _ in range(times):
+        count.add(1)
+
+
 class List(unittest.TestCase):
     def setUp(self):
         self.manager = mp.Manager()
@@ -299,15 +304,51 @@ class Manager(unittest.TestCase):
                 event.set()
             self.assertTrue(event.is_set())
 
+    def test_value(self):
+        manager = Shmobj.Manager()
+        counter = manager.value("n", 5)
+        self.assertEqual((counter.value, counter.add(2), counter.get()), (5, 7, 7))
+        self.assertIs(counter.compare_and_set(7, {"seven": (7, None)}), True)
+        self.assertIs(counter.compare_and_set(7, 8), False)
+        self.assertEqual(manager.value("n", "ignored").value, {"seven": (7, None)})
+        counter.value = 2**63 - 1
+        self.assertEqual(counter.add(1), 2**63)
+        counter.set(0.5)
+        self.assertEqual((counter.add(1), repr(counter)), (1.5, "Shmobj.Value(1.5)"))
+        self.assertIsNone(manager.value().get())
+        with self.assertRaises(Shmobj.Error):
+            manager.value().add(1)
+        with self.assertRaises(Shmobj.NotRepresentable):
+            counter.set({1})
+        with self.assertRaises(FileNotFoundError):
+            manager.value("none", flags=Shmobj.OpenFlags.EXISTING)
+
+    def test_drop_in_value(self):
+        with mp.Manager() as manager:
+            count = manager.Value("i", 3)
+            workers = [mp.Process(target=add_often, args=(count, 200)) for _ in range(3)]
+            for worker in workers:
+                worker.start()
+            for worker in workers:
+                worker.join(LONG)
+            self.assertEqual((count.value, count.get()), (603, 603))
+            count.value = "text"
+            count.set(count.value + "!")
+            self.assertEqual(count.value, "text!")
+            if EXTENSION:
+                count.set({1, 2})
+                self.assertEqual(count.value, {1, 2})
+                self.assertIs(count.compare_and_set({1, 2}, 0), True)
+
     def test_containers_have_a_parent(self):
         manager = Shmobj.Manager()
-        for container in manager.list("l"), manager.dict("d"):
+        for container in manager.list("l"), manager.dict("d"), manager.value("v"):
             self.assertIsInstance(container, Shmobj.Container)
             self.assertIs(container.get_manager(), manager)
             self.assertEqual((container.get_revision(), container.props.name), (1, container.get_name()))
             container.close()
             with self.assertRaises(Shmobj.Closed):
-                len(container)
+                container.get_revision()
 
     def test_names(self):
         manager = Shmobj.Manager()

@@ -74,9 +74,27 @@ void test_dict () {
   });
 }
 
+void test_value () {
+  check ((manager) => {
+    var counter = manager.open_value ("n", Shmobj.OpenFlags.DEFAULT, 5);
+    assert ((int) counter.get () == 5);
+    assert ((int) counter.add (2) == 7);
+    assert (counter.compare_and_set ((int64) 7, "seven") && !counter.compare_and_set (7, 8));
+    assert ((string) manager.open_value ("n").get () == "seven");
+    counter.set (2.5);
+    assert ((double) counter.add (1) == 3.5);
+    assert (manager.open_value ().get ().is_of_type (VariantType.MAYBE));
+    try {
+      manager.open_value ().add (1);
+      assert_not_reached ();
+    } catch (IOError.INVALID_ARGUMENT error) {
+    }
+  });
+}
+
 void test_container () {
   check ((manager) => {
-    Shmobj.Container[] all = { manager.open_list ("l"), manager.open_dict ("d") };
+    Shmobj.Container[] all = { manager.open_list ("l"), manager.open_dict ("d"), manager.open_value ("v") };
 
     foreach (unowned var container in all) {
       assert (container.manager == manager && container.get_revision () == 1);
@@ -119,7 +137,8 @@ int main (string[] args) {
   Test.add_func ("/vala/list/is-indexed-and-assigned-to", test_list);
   Test.add_func ("/vala/list/in-a-loop", test_list_loop);
   Test.add_func ("/vala/dict/is-indexed-and-assigned-to", test_dict);
-  Test.add_func ("/vala/container/is-the-parent-of-both", test_container);
+  Test.add_func ("/vala/value/counts-and-compares", test_value);
+  Test.add_func ("/vala/container/is-the-parent-of-all", test_container);
   Test.add_func ("/vala/manager/opens-by-name", test_manager);
   return Test.run ();
 }

@@ -68,6 +68,13 @@ class Manager:
             shared.update(contents)
         return shared
 
+    def Value(self, typecode, value, lock=True):
+        """A shared value with get(), set() and `.value`, and with add() and compare_and_set(), each of
+        them in one step. As with multiprocessing's own manager the type code says nothing."""
+        shared = _for_python(self._open().value())
+        shared.set(value)
+        return shared
+
     def Queue(self, maxsize=0):
         """A queue, as Queue() of the module makes it."""
         self._open()
