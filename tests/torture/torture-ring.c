@@ -10,7 +10,7 @@
  * carries its writer's number, its own, and bytes that follow from them. Judged: every message is
  * whole, no reader sees a writer's messages out of order, none comes twice, of those that a writer
  * was told are put none is missing but what a killed reader had in its hands, and nobody is stuck.
- * Without ROUNDS: as many as make 1200 kills of either kind in the midst of it; those that end a
+ * Without ROUNDS: as many as make 2500 kills of either kind in the midst of it; those that end a
  * round are not counted.
  */
 
@@ -32,7 +32,7 @@
 #define LARGE 40960
 #define STUCK_US (20 * G_USEC_PER_SEC)
 #define LATE_US 300000
-#define KILLS_WANTED 1200
+#define KILLS_WANTED 2500
 
 typedef struct
 {
