@@ -76,6 +76,16 @@ show_list (ShmobjList *list, GError **error)
 }
 
 static gboolean
+show_value (ShmobjValue *value, GError **error)
+{
+  g_autoptr (GVariant) now = shmobj_value_get (value, error);
+
+  if (now != NULL)
+    print_value (now);
+  return now != NULL;
+}
+
+static gboolean
 has_string_keys (GVariant *items)
 {
   for (gsize i = 0; i < g_variant_n_children (items); i++)
@@ -230,6 +240,7 @@ run_show (char **words, GError **error)
   g_autoptr (ShmobjManager) manager = open_manager (FALSE, error);
   g_autoptr (ShmobjList) list = NULL;
   g_autoptr (ShmobjDict) dict = NULL;
+  g_autoptr (ShmobjValue) value = NULL;
   const char *kind, *name = words[0];
 
   if (manager == NULL)
@@ -245,6 +256,10 @@ run_show (char **words, GError **error)
     return (dict = shmobj_manager_open_dict (manager, name, SHMOBJ_OPEN_EXISTING, NULL, error)) !=
                NULL &&
            show_dict (dict, error);
+  if (g_str_equal (kind, "value"))
+    return (value = shmobj_manager_open_value (manager, name, SHMOBJ_OPEN_EXISTING, NULL, NULL,
+                                               error)) != NULL &&
+           show_value (value, error);
   return show_facts (manager, kind, name, error);
 }
 

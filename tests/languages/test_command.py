@@ -21,6 +21,13 @@ print(manager.get_path(), flush=True)
 input()
 """
 
+COUNT = """
+import gi
+gi.require_version("Shmobj", "1")
+from gi.repository import Shmobj
+Shmobj.Manager.new("session").value("n", 41).add(1)
+"""
+
 
 def start(*words, **options):
     return subprocess.Popen([SHMOBJ, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
@@ -62,6 +69,10 @@ class Command(unittest.TestCase):
         self.good("append", "todo", "milk", "7", "{'a': <true>}")
         self.assertEqual(self.good("show", "todo"), "'milk'\n7\n{'a': <true>}\n")
         self.assertEqual(json.loads(self.good("show", "-j", "todo")), ["milk", 7, {"a": True}])
+
+    def test_value(self):
+        subprocess.run(["/usr/bin/python3", "-c", COUNT], check=True)
+        self.assertEqual((self.good("show", "n"), self.good("show", "-j", "n")), ("int64 42\n", "42\n"))
 
     def test_queue(self):
         self.good("queue", "put", "jobs", "1", "two")
