@@ -9,7 +9,7 @@
  */
 
 #include "death-run.h"
-#include "stepper.h"
+#include "loan-acts.h"
 
 #include "base/sys.h"
 
@@ -143,7 +143,8 @@ child_receives_and_returns (gpointer data)
 static gboolean
 keeps (const Scene *scene)
 {
-  return scene->act == child_receives || scene->act == child_receives_and_returns;
+  return scene->act == child_receives || scene->act == child_receives_and_returns ||
+         scene->act == child_takes || scene->act == child_sweeps;
 }
 
 static void
@@ -478,6 +479,17 @@ static const Scene scenes[] = {
   { "receive/all-that-is-left-by-the-dead", SMALL, 0, all_received_by_the_dead, child_receives,
     NULL, 0 },
   { "get/what-the-dead-received", SMALL, 0, all_received_by_the_dead, child_gets, NULL, 0 },
+  { "get/a-loan", SMALL, 0, some_loans, child_gets, NULL, 0 },
+  { "get/many-loans", SMALL, 0, some_loans, child_gets_many, NULL, 0 },
+  { "receive/a-loan", SMALL, 0, some_loans, child_receives, NULL, 0 },
+  { "receive/in-place", SMALL, 0, some_loans, child_takes, NULL, 0 },
+  { "receive/in-place-and-done", SMALL, 0, some_loans, child_takes_and_is_done, NULL, 0 },
+  { "lend/put", SMALL, 0, some_loans, child_lends_and_puts, NULL, 100 },
+  { "lend/put-reader-asleep", SMALL, 0, reader_asleep, child_lends_and_puts, NULL, 100 },
+  { "lend/put-waiting", SMALL, 4, full, child_lends_and_puts, get_one, 100 },
+  { "lend/after-the-dead", SMALL, 0, lent_to_the_dead, child_lends_and_puts, NULL, 1000 },
+  { "lend/given-back", SMALL, 0, some_loans, child_lends_and_returns, NULL, 100 },
+  { "lend/sweeping", SMALL, 0, lent_to_the_dead, child_sweeps, NULL, 0 },
   { "get/after-a-dead-one-in-the-seat", SMALL, 0, dead_reader_in_the_seat, child_gets, put_one, 0 },
 };
 
@@ -495,6 +507,7 @@ step_to (Run *run, guint point)
   stepper_watch (&stepper, segment_at (&run->place->segment, SLOTS_OFFSET, 16 * sizeof (Slot)),
                  16 * sizeof (Slot));
   stepper_watch (&stepper, run->place->ring.flight, 8 * sizeof (FlightEntry));
+  watch_pool (&stepper, run);
   while (state != STEPPER_ENDED && stepper.points < point)
     {
       state = stepper_next (&stepper);
@@ -533,6 +546,7 @@ run_to (const Scene *scene, guint point, guint64 count, guint64 pos)
   else
     exercise (&run);
   g_assert_cmpuint (run.taken, ==, ring_read (&run.place->ring));
+  expect_whole_pool (&run);
   ring_place_free (run.place);
   close (run.never);
   return more;
