@@ -151,6 +151,28 @@ back_pool (Ring *ring, guint64 end)
   return TRUE;
 }
 
+gboolean
+flight_trim (Ring *ring)
+{
+  guint used = used_of (ring);
+  guint64 end = 0, base = ring->flight_offset + table_size ();
+
+  if (!flight_is_used (ring))
+    return TRUE;
+  for (guint i = 0; i < used; i++)
+    {
+      FlightEntry *entry = &ring->flight->entries[i];
+
+      if (bits (&entry->state) != 0)
+        end = MAX (end,
+                   load (&entry->offset) + ring_record_size (stored_size (load (&entry->header))));
+    }
+  end = MIN (end, MIN (load (&ring->flight->reserved), ring->capacity));
+  store (&ring->flight->reserved, end);
+  return segment_punch (ring->segment, base + ring_data_size (end),
+                        base + ring_data_size (ring->capacity)) == 0;
+}
+
 /* A free entry; FLIGHT_MAX: there is none. */
 static guint
 free_entry (Ring *ring)
@@ -345,6 +367,7 @@ mark_returned (Ring *ring, FlightEntry *entry)
   doorbell_ring (&ring->in);
   atomic_fetch_add_explicit (&ring->shared->read.returned, 1, memory_order_relaxed);
   atomic_fetch_add_explicit (&entry->deliveries, 1, memory_order_relaxed);
+  bump (&ring->shared->returns);
   atomic_store_explicit (&entry->state, RETURNED, memory_order_release);
 }
 

@@ -54,6 +54,8 @@ RingStatus flight_take_returned (Ring *ring, guint32 me, RingGet *get);
 RingStatus flight_record (Ring *ring, guint32 me, const RingGet *get, guint64 number);
 /* Sets @flying[n] for each block n of the pool that a message in flight lies in. */
 void flight_mark_loans (Ring *ring, gboolean *flying);
+/* Under both guards: gives back the memory behind the last message. FALSE: that cannot be. */
+gboolean flight_trim (Ring *ring);
 /* Returns what the dead held; TRUE if that was something. */
 gboolean flight_recover (Ring *ring, guint32 me);
 static inline gboolean

@@ -163,6 +163,8 @@ loan_put (Ring *ring, guint32 me, guint block, guint64 used, const RingPatience 
   status = ring_try_put_loan (ring, me, &frame, at_once, patience->deadline_us);
   if ((status == RING_FULL || status == RING_SHALLOW) && !at_once)
     status = ring_put_patiently (ring, me, &frame, patience, status);
+  if (status == RING_OK)
+    atomic_fetch_add_explicit (&ring->shared->lent_bytes, used, memory_order_relaxed);
   return status;
 }
 

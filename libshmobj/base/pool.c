@@ -368,6 +368,32 @@ pool_count (Pool *pool)
   return n;
 }
 
+guint64
+pool_reserved (Pool *pool)
+{
+  return is_ready (pool) ? load (&pool->shared->reserved) : 0;
+}
+
+/* `reserved` first, so that nothing that may be touched is without memory. */
+PoolStatus
+pool_trim (Pool *pool, guint32 me, gint64 deadline_us)
+{
+  guint64 base = pool->offset + table_size (), end;
+  int failed;
+
+  if (!is_ready (pool))
+    return POOL_OK;
+  if (!guard_take (&pool->shared->guard, pool->participants, me, deadline_us,
+                   &pool->shared->guards))
+    return POOL_STUCK;
+  end = MIN (end_of_all (pool), MIN (load (&pool->shared->reserved), pool->size));
+  store (&pool->shared->reserved, end);
+  failed = segment_punch (pool->segment, base + ring_data_size (end),
+                          base + ring_data_size (pool->size));
+  guard_release (&pool->shared->guard);
+  return failed ? POOL_NO_SPACE : POOL_OK;
+}
+
 guint32
 pool_watch (Pool *pool, _Atomic (guint32) **word)
 {

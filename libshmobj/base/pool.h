@@ -77,8 +77,11 @@ PoolBlock *pool_entry (Pool *pool, guint index);
 gboolean pool_free (Pool *pool, guint index, guint32 state);
 /* Frees what is lent to the dead. How many blocks. */
 guint pool_recover (Pool *pool, guint32 me);
-guint pool_used (Pool *pool);  /* how many blocks there ever were at a time */
-guint pool_count (Pool *pool); /* how many are lent or queued */
+/* Gives back the memory behind the last block that is not free. */
+PoolStatus pool_trim (Pool *pool, guint32 me, gint64 deadline_us);
+guint pool_used (Pool *pool);       /* how many blocks there ever were at a time */
+guint pool_count (Pool *pool);      /* how many are lent or queued */
+guint64 pool_reserved (Pool *pool); /* bytes of memory that it has */
 
 /* To wait for a block: say so, try once more, then sleep on *@word while it is what this gave. */
 guint32 pool_watch (Pool *pool, _Atomic (guint32) **word);

@@ -24,6 +24,12 @@ next_round (guint64 pos, guint64 offset)
   return ((pos & ~OFFSET_MASK) + ROUND_ONE) | offset;
 }
 
+static inline guint
+round_parity (guint64 pos)
+{
+  return (pos >> RING_OFFSET_BITS) & 1;
+}
+
 static inline guint64
 rounds_between (guint64 ahead, guint64 behind)
 {
@@ -105,11 +111,15 @@ find_place (guint64 capacity,
 
   if (rounds == 1 && offset < limit)
     {
-      if (offset + size + MARK_SIZE <= limit)
+      guint64 end = MAX (reserved, limit) + MARK_SIZE; /* behind the old round's mark */
+
+      if (offset + size + MARK_SIZE <= MIN (limit, reserved))
         return RING_OK;
-      place->at = next_round (pos, reserved + MARK_SIZE); /* behind the old round's mark */
+      if (offset + size + MARK_SIZE <= limit)
+        return RING_SHALLOW; /* it was trimmed, and the readers have not come after us yet */
+      place->at = next_round (pos, end);
       place->mark = TRUE;
-      return reserved + MARK_SIZE + size <= capacity ? RING_SHALLOW : RING_FULL;
+      return end + size <= capacity ? RING_SHALLOW : RING_FULL;
     }
 
   if (offset + size <= reserved)
@@ -118,9 +128,9 @@ find_place (guint64 capacity,
     {
       place->at = next_round (pos, 0);
       place->mark = TRUE;
-      return RING_OK;
+      return size <= reserved ? RING_OK : RING_SHALLOW;
     }
-  if (offset + size <= capacity)
+  if (offset + size <= capacity && (!empty || size > reserved))
     return RING_SHALLOW;
   if (!empty || size > capacity)
     return RING_FULL;

@@ -26,8 +26,9 @@
  * locks us in
  *   - behind such a detour:  on, up to the capacity, until the readers have come after us
  * So a queue that is never deep never touches much more than its high-water mark, however large its
- * capacity. An empty ring takes any message up to its capacity: where the way ahead is too short it
- * goes to 0, over the place for a mark, and `restart` leads there.
+ * capacity. An empty ring takes any message up to its capacity: where the way ahead is too short,
+ * or would have to grow for a message that fits from 0 on, it goes to 0, over the place for a mark,
+ * and `restart` leads there.
  *
  * Order. A publisher stores the record and its slot, then the word with release; who loads the word
  * with acquire sees both. Who reads the other end's slots without its guard looks at the word again
@@ -157,7 +158,8 @@ room_from (const Ring *ring, const Place *place)
   gboolean behind = rounds_between (pos, other) == 1 && offset_of (pos) < offset_of (other);
 
   return (pos & ~OFFSET_MASK) |
-         (behind ? offset_of (other) - MARK_SIZE : load (&ring->shared->reserved));
+         (behind ? MIN (offset_of (other) - MARK_SIZE, load (&ring->shared->reserved))
+                 : load (&ring->shared->reserved));
 }
 
 /* Under the write guard: reserves backing up to @end, with some to spare, before anything there is
@@ -203,6 +205,10 @@ prepare_place (
     status = grow_to (ring, offset_of (place->at) + size);
   if (status != RING_OK)
     return status;
+  if (place->at != pos)
+    store (&shared->bytes_before[round_parity (place->at)],
+           load (&shared->bytes_before[round_parity (pos)]) + offset_of (pos) -
+               offset_of (place->at));
   if (place->mark)
     store ((_Atomic (guint64) *) (ring->data + offset_of (pos)), MARK | offset_of (place->at));
   if (place->fresh)

@@ -44,18 +44,22 @@ typedef struct
   LAYOUT_LINE _Atomic (guint32) write_seat;
   LAYOUT_LINE _Atomic (guint32) in_bell; /* DOORBELL_* bits; stored under the write guard */
   _Atomic (guint32) out_bell;            /* stored under the read guard */
-  _Atomic (guint32) shut;   /* RING_SHUT* below; stored under both guards, only grows */
-  _Atomic (guint32) closes; /* of a pipe: how often somebody closed the reading end */
-  _Atomic (guint64)
-      reserved; /* how much of the data may be touched; stored under the write guard, only grows */
+  _Atomic (guint32) shut;     /* RING_SHUT* below; stored under both guards, only grows */
+  _Atomic (guint32) closes;   /* of a pipe: how often somebody closed the reading end */
+  _Atomic (guint64) reserved; /* how much of the data may be touched; stored under the write guard,
+                                 only grows but for a trim, which has both */
   _Atomic (guint64) restart; /* 1 + the number of the record that lies at offset 0 of a fresh round,
                                 read position or not */
   LAYOUT_LINE RingNeed seat_need; /* of the writer in the seat; stored under both guards */
   RingNeed bell_need;             /* of who listens to out_bell; the same */
   LAYOUT_LINE GuardStatistics guards;
   _Atomic (guint64) sleeps, wakes, seats_taken_over, grown;
-  _Atomic (guint32) flight_ready; /* of a queue: the table of what is in flight may be touched */
-  _Atomic (guint32) pool_ready;   /* and that of blocks for loans; both stored once */
+  _Atomic (guint32) flight_ready;    /* of a queue: the table of what is in flight may be touched */
+  _Atomic (guint32) pool_ready;      /* and that of blocks for loans; both stored once */
+  _Atomic (guint64) deepest;         /* what `reserved` was before it was trimmed, at the most */
+  _Atomic (guint64) bytes_before[2]; /* see base/ring-trim.c; stored under the write guard */
+  _Atomic (guint64) lent_bytes;      /* of messages that lay in blocks */
+  _Atomic (guint64) returns;         /* messages that came back */
 } RingShared;
 
 G_STATIC_ASSERT (sizeof (RingShared) <= LAYOUT_PAGE);
@@ -270,6 +274,11 @@ ring_put_within (
              ? status
              : ring_put_after (ring, me, frame, timeout_us, interruptible, status);
 }
+
+/* Gives back memory that a burst left. RING_NO_SPACE: the file system cannot. */
+RingStatus ring_trim (Ring *ring, guint32 me, gint64 deadline_us);
+guint64 ring_bytes (Ring *ring);      /* ever put, with headers */
+guint64 ring_high_water (Ring *ring); /* the most that was ever reserved */
 
 /* Hints, true at some moment during the call. The first two: would trying now give something else
  * than EMPTY (FULL)? */

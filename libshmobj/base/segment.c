@@ -335,6 +335,13 @@ segment_reserve (Segment *segment, guint64 from, guint64 to)
   return sys_reserve (segment->fd, from, to) < 0 ? errno : 0;
 }
 
+int
+segment_punch (Segment *segment, guint64 from, guint64 to)
+{
+  to = MIN (to, segment->size);
+  return from >= to || sys.punch (segment->fd, from, to - from) == 0 ? 0 : errno;
+}
+
 const SegmentHeader *
 segment_header (const Segment *segment)
 {

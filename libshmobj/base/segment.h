@@ -43,6 +43,9 @@ void segment_close (Segment *segment);
 /* Makes [from, to) safe to touch. Returns 0, or an errno (ENOSPC). */
 int segment_reserve (Segment *segment, guint64 from, guint64 to);
 
+/* Gives the whole pages of [from, to) back. Returns 0, or an errno. */
+int segment_punch (Segment *segment, guint64 from, guint64 to);
+
 const SegmentHeader *segment_header (const Segment *segment);
 /* The only way from an offset to a pointer: NULL when [offset, offset + size) is not inside or
  * @offset not a multiple of 8. */

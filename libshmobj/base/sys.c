@@ -44,6 +44,12 @@ real_fallocate (int fd, off_t offset, off_t length)
   return fallocate (fd, 0, offset, length);
 }
 
+static int
+real_punch (int fd, off_t offset, off_t length)
+{
+  return fallocate (fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
+}
+
 static void *
 real_mmap (size_t size, int fd, off_t offset)
 {
@@ -107,6 +113,7 @@ SysCalls sys = {
   .open = real_open,
   .ftruncate = real_ftruncate,
   .fallocate = real_fallocate,
+  .punch = real_punch,
   .mmap = real_mmap,
   .mmap_read = real_mmap_read,
   .lock = real_lock,

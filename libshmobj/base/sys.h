@@ -17,6 +17,7 @@ typedef struct
   int (*open) (const char *path, int flags, mode_t mode);
   int (*ftruncate) (int fd, off_t size);
   int (*fallocate) (int fd, off_t offset, off_t length);
+  int (*punch) (int fd, off_t offset, off_t length);
   void *(*mmap) (size_t size, int fd, off_t offset);
   void *(*mmap_read) (size_t size, int fd);
   int (*lock) (int fd, int command, struct flock *lock);

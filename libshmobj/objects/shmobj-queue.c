@@ -398,48 +398,6 @@ shmobj_queue_get_capacity (ShmobjQueue *self)
 }
 
 /**
- * shmobj_queue_get_statistics:
- * @self: a queue
- * @error: return location for an error
- *
- * What the queue has seen in its whole life, in all processes; nobody is disturbed by asking. Keys,
- * all of type `t`: `puts`, `gets` (messages), `size` (messages now), `in-flight` (messages received
- * and not done with), `lent` (blocks in the hands of writers, queued or taken), `reserved` (bytes
- * of memory that its deepest moment made it reserve), `sleeps`, `wakes` (of processes that waited),
- * `recoveries` (guards and seats taken over from dead or stopped processes).
- *
- * Returns: (transfer full): an `a{sv}`, or %NULL with `SHMOBJ_ERROR_CLOSED` or an error of making
- * the queue
- *
- * Since: 1.0
- */
-GVariant *
-shmobj_queue_get_statistics (ShmobjQueue *self, GError **error)
-{
-  RingShared *shared;
-  GVariantDict dict;
-
-  g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), NULL);
-
-  if (!queue_ensure (self, error))
-    return NULL;
-  shared = self->ring.shared;
-  g_variant_dict_init (&dict, NULL);
-  g_variant_dict_insert (&dict, "gets", "t", ring_read (&self->ring));
-  g_variant_dict_insert (&dict, "puts", "t", ring_written (&self->ring));
-  g_variant_dict_insert (&dict, "size", "t", (guint64) ring_count (&self->ring));
-  g_variant_dict_insert (&dict, "in-flight", "t", (guint64) flight_count (&self->ring));
-  g_variant_dict_insert (&dict, "lent", "t", (guint64) pool_count (&self->pool));
-  g_variant_dict_insert (&dict, "reserved", "t", atomic_load (&shared->reserved));
-  g_variant_dict_insert (&dict, "sleeps", "t", atomic_load (&shared->sleeps));
-  g_variant_dict_insert (&dict, "wakes", "t", atomic_load (&shared->wakes));
-  g_variant_dict_insert (&dict, "recoveries", "t",
-                         atomic_load (&shared->guards.taken_over) +
-                             atomic_load (&shared->seats_taken_over));
-  return g_variant_ref_sink (g_variant_dict_end (&dict));
-}
-
-/**
  * shmobj_queue_shutdown:
  * @self: a queue
  * @immediate: whether what is in the queue is given up, too

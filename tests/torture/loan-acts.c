@@ -123,6 +123,15 @@ child_sweeps (gpointer data)
 }
 
 void
+child_trims (gpointer data)
+{
+  Run *run = data;
+
+  g_assert_cmpint (ring_trim (&run->place->ring, ring_place_me (run->place), -1), ==, RING_OK);
+  g_assert_cmpint (pool_trim (&run->place->pool, ring_place_me (run->place), -1), ==, POOL_OK);
+}
+
+void
 watch_pool (Stepper *stepper, Run *run)
 {
   stepper_watch (stepper, run->place->pool.shared,

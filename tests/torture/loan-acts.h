@@ -14,6 +14,7 @@ void child_lends_and_returns (gpointer run);
 void child_takes (gpointer run);
 void child_takes_and_is_done (gpointer run);
 void child_sweeps (gpointer run);
+void child_trims (gpointer run);
 
 void watch_pool (Stepper *stepper, Run *run);
 /* With nothing in the queue: every block is free, and all of the pool is to be had. */

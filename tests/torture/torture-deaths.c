@@ -144,7 +144,7 @@ static gboolean
 keeps (const Scene *scene)
 {
   return scene->act == child_receives || scene->act == child_receives_and_returns ||
-         scene->act == child_takes || scene->act == child_sweeps;
+         scene->act == child_takes || scene->act == child_sweeps || scene->act == child_trims;
 }
 
 static void
@@ -232,6 +232,26 @@ restarted_and_more (Run *run)
 {
   restarted (run);
   put (run, 100);
+}
+
+/* After a burst. */
+static void
+emptied (Run *run)
+{
+  for (guint i = 0; i < 300; i++)
+    put (run, 500);
+  for (guint i = 0; i < 300; i++)
+    get (run);
+  some_loans (run);
+  for (guint i = 0; i < 3; i++)
+    get (run);
+}
+
+static void
+emptied_and_trimmed (Run *run)
+{
+  emptied (run);
+  child_trims (run);
 }
 
 static void
@@ -490,6 +510,9 @@ static const Scene scenes[] = {
   { "lend/after-the-dead", SMALL, 0, lent_to_the_dead, child_lends_and_puts, NULL, 1000 },
   { "lend/given-back", SMALL, 0, some_loans, child_lends_and_returns, NULL, 100 },
   { "lend/sweeping", SMALL, 0, lent_to_the_dead, child_sweeps, NULL, 0 },
+  { "trim/of-what-is-empty", MEDIUM, 0, emptied, child_trims, NULL, 0 },
+  { "trim/of-what-is-not", MEDIUM, 0, wrapped, child_trims, NULL, 0 },
+  { "trim/put-afterwards", MEDIUM, 0, emptied_and_trimmed, child_puts, NULL, 600 },
   { "get/after-a-dead-one-in-the-seat", SMALL, 0, dead_reader_in_the_seat, child_gets, put_one, 0 },
 };
 

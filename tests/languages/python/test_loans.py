@@ -114,6 +114,22 @@ class Loans(unittest.TestCase):
         with self.assertRaises(Shmobj.Incompatible):
             queue.take()
 
+    def test_memory_is_given_back_and_counted(self):
+        self.queue.put(bytes(1 << 22))
+        with self.queue.loan(1 << 22):
+            pass
+        with self.queue.take() as block:
+            self.assertEqual(len(block), 1 << 22)
+        with self.queue.take():
+            pass
+        before = self.queue.get_statistics()
+        self.assertGreater(before["reserved"], 2 << 22)
+        self.queue.trim()
+        after = self.queue.get_statistics()
+        self.assertLess(after["reserved"], 1 << 17)
+        self.assertEqual(after["high-water"], before["high-water"])
+        self.assertEqual((after["puts"], after["gets"], after["bytes"]), (2, 2, (2 << 22) + 8 + 16))
+
     def test_the_dead_keep_nothing(self):
         queue = Shmobj.Queue(capacity=8192)
         blocks = []

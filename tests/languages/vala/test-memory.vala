@@ -52,6 +52,8 @@ void test_loan () {
     assert (taken.get_bytes ().get_size () == 3);
     taken.release ();
     assert (queue.is_empty ());
+    assert (queue.trim ());
+    assert ((uint64) queue.get_statistics ().lookup_value ("bytes", VariantType.UINT64) == 16 + 3);
   } catch (Error error) {
     Test.message (error.message);
     Test.fail ();
