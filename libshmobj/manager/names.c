@@ -110,7 +110,7 @@ create_unless_there (StoreTxn *txn, gpointer data, GError **error)
 {
   NameOpen *how = data;
   guint8 key[STORE_KEY_MAX];
-  ObjectKind kind;
+  ObjectKind kind = 0;
   NameRow row;
 
   if (how->name != NULL && names_lookup (txn, how->name, &kind, &how->id))

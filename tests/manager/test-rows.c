@@ -59,7 +59,13 @@ spoil (GByteArray *value, GRand *random)
   int n = g_rand_int_range (random, 1, 9);
 
   if (g_rand_int_range (random, 0, 8) == 0)
-    g_byte_array_set_size (value, g_rand_int_range (random, 0, value->len + 100));
+    {
+      guint before = value->len;
+
+      g_byte_array_set_size (value, g_rand_int_range (random, 0, before + 100));
+      for (guint i = before; i < value->len; i++)
+        value->data[i] = odd_byte (random);
+    }
   for (int i = 0; i < n && most > 0 && most <= value->len; i++)
     value->data[g_rand_int_range (random, 0, most)] = odd_byte (random);
 }
