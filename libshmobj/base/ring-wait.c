@@ -474,15 +474,13 @@ read_since (Ring *ring, guint32 count)
 static gboolean
 readers_come_back (Ring *ring, guint32 count)
 {
-  gboolean deep = atomic_load_explicit (&ring->shared->reserved, memory_order_relaxed) >= DEEP;
-
   for (int i = 0; i < KEEP_UP_YIELDS; i++)
     {
       sched_yield ();
       if (read_since (ring, count) >= KEEP_UP_COUNT)
         return TRUE;
     }
-  for (int i = 0; deep && i < KEEP_UP_NAPS; i++)
+  for (int i = 0; i < KEEP_UP_NAPS; i++)
     {
       nanosleep (&(struct timespec){ .tv_nsec = KEEP_UP_NAP_US * 1000 }, NULL);
       if (read_since (ring, count) >= KEEP_UP_COUNT)
@@ -491,14 +489,18 @@ readers_come_back (Ring *ring, guint32 count)
   return FALSE;
 }
 
-/* There is no room in what the ring has touched so far. Readers that keep up make some sooner than
- * new memory could be had, and the ring stays in the cache; for others the ring becomes deeper
- * rather than the writer slower. Readers that were at work since it last did, and now are not, wait
- * for a CPU, perhaps for ours: while a deep ring lies before them, lending it costs less than
- * memory that every process has to touch anew. */
+/* There is no room in what the ring has touched so far. In a ring that is not deep the two ends
+ * hunt each other over the same few lines (1:1, medians of 40 runs: 50 ns a message, and 37 with
+ * room up to what a cache holds): it becomes deeper. In a deep one, readers that keep up make some
+ * room sooner than new memory could be had, and the ring stays in the cache; for others it becomes
+ * deeper rather than the writer slower. Readers that were at work since it last did, and now are
+ * not, wait for a CPU, perhaps for ours: while a deep ring lies before them, lending it costs less
+ * than memory that every process has to touch anew. */
 static gboolean
 readers_keep_up (Ring *ring, guint32 count)
 {
+  if (atomic_load_explicit (&ring->shared->reserved, memory_order_relaxed) < DEEP)
+    return FALSE;
   if (wait_linger (&ring->writing, &ring->shared->con, count, WAIT_COUNT_MASK))
     {
       wait_pause (KEEP_UP_PAUSES);

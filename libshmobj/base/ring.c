@@ -244,7 +244,7 @@ write_record (Ring *ring,
       *room = room_from (ring, &place);
     }
 
-  __builtin_prefetch (ring->data + offset_of (at) + 1024, 1, 3);
+  prefetch_to_write (ring->data + offset_of (at) + 1024);
   frame_store (frame, ring->data + offset_of (at));
   *pos = at + size;
   return RING_OK;
@@ -334,7 +334,7 @@ put_straight (Ring *ring, const ShmobjFrame *frame)
                   !fits_straight_on (ring, count, pos, size, load (&shared->write.room))))
     return FALSE;
 
-  __builtin_prefetch (ring->data + offset_of (pos) + 1024, 1, 3);
+  prefetch_to_write (ring->data + offset_of (pos) + 1024);
   frame_store (frame, ring->data + offset_of (pos));
   move_to (&shared->write, valid, pos + size, 1);
   atomic_store_explicit (&shared->pub, pub + 2, memory_order_release);
