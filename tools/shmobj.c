@@ -72,18 +72,20 @@ ShmobjManager *
 open_manager (gboolean make, GError **error)
 {
   const char *address = options.manager != NULL ? options.manager : "session";
+  g_autofree char *format = g_build_filename (address, "format", NULL);
   g_auto (GStrv) known = NULL;
+  gboolean there = make;
 
-  if (make || *address == '/')
+  if (!make && *address == '/')
+    there = g_file_test (format, G_FILE_TEST_EXISTS);
+  else if (!make)
     {
-      g_autofree char *format = g_build_filename (address, "format", NULL);
-
-      if (make || g_file_test (format, G_FILE_TEST_EXISTS))
-        return shmobj_manager_new (address, NULL, error);
+      known = shmobj_manager_list_addresses (error);
+      if (known == NULL)
+        return NULL;
+      there = g_strv_contains ((const char *const *) known, address);
     }
-  else if ((known = shmobj_manager_list_addresses (error)) == NULL)
-    return NULL;
-  else if (g_strv_contains ((const char *const *) known, address))
+  if (there)
     return shmobj_manager_new (address, NULL, error);
 
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "There is no manager “%s”", address);

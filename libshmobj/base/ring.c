@@ -292,28 +292,6 @@ arm_for_pollers (Ring *ring, guint32 me, const ShmobjFrame *frame, gint64 deadli
     ring_arm_out (ring, me, DOORBELL_ARMED, frame_stored_size (frame), deadline_us);
 }
 
-static inline RingStatus
-try_put (Ring *ring,
-         guint32 me,
-         const ShmobjFrame *frames,
-         guint n,
-         guint *put,
-         gboolean may_grow,
-         gint64 deadline_us)
-{
-  RingStatus status;
-
-  if (!guard_take (&ring->shared->write.guard, ring->participants, me, deadline_us,
-                   &ring->shared->guards))
-    return RING_STUCK;
-  status = put_under_guard (ring, frames, n, put, may_grow);
-  guard_release (&ring->shared->write.guard);
-
-  if (G_UNLIKELY (status == RING_FULL))
-    arm_for_pollers (ring, me, &frames[0], deadline_us);
-  return status;
-}
-
 /* Under the write guard, the usual case alone: one record that goes straight on, and nobody to
  * wake. FALSE: nothing was stored; put_under_guard() does whatever it is. */
 G_ALWAYS_INLINE static inline gboolean
@@ -341,17 +319,21 @@ put_straight (Ring *ring, const ShmobjFrame *frame)
   return TRUE;
 }
 
-/* With the write guard taken. */
+/* With the write guard taken, which it gives back. */
 static G_NO_INLINE RingStatus
-put_otherwise (
-    Ring *ring, guint32 me, const ShmobjFrame *frame, gboolean may_grow, gint64 deadline_us)
+put_otherwise (Ring *ring,
+               guint32 me,
+               const ShmobjFrame *frames,
+               guint n,
+               guint *put,
+               gboolean may_grow,
+               gint64 deadline_us)
 {
-  guint put;
-  RingStatus status = put_under_guard (ring, frame, 1, &put, may_grow);
+  RingStatus status = put_under_guard (ring, frames, n, put, may_grow);
 
   guard_release (&ring->shared->write.guard);
   if (G_UNLIKELY (status == RING_FULL))
-    arm_for_pollers (ring, me, frame, deadline_us);
+    arm_for_pollers (ring, me, &frames[0], deadline_us);
   return status;
 }
 
@@ -359,11 +341,13 @@ RingStatus
 ring_try_put (
     Ring *ring, guint32 me, const ShmobjFrame *frame, gboolean may_grow, gint64 deadline_us)
 {
+  guint put;
+
   if (!guard_take (&ring->shared->write.guard, ring->participants, me, deadline_us,
                    &ring->shared->guards))
     return RING_STUCK;
   if (G_UNLIKELY (!put_straight (ring, frame)))
-    return put_otherwise (ring, me, frame, may_grow, deadline_us);
+    return put_otherwise (ring, me, frame, 1, &put, may_grow, deadline_us);
   guard_release (&ring->shared->write.guard);
   return RING_OK;
 }
@@ -416,5 +400,8 @@ ring_try_put_many (Ring *ring,
                    gint64 deadline_us)
 {
   *put = 0;
-  return try_put (ring, me, frames, MIN (n, RING_BATCH_MAX), put, may_grow, deadline_us);
+  if (!guard_take (&ring->shared->write.guard, ring->participants, me, deadline_us,
+                   &ring->shared->guards))
+    return RING_STUCK;
+  return put_otherwise (ring, me, frames, MIN (n, RING_BATCH_MAX), put, may_grow, deadline_us);
 }

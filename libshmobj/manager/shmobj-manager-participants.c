@@ -60,8 +60,9 @@ list_users (Directory *directory, GVariantBuilder *found)
   struct dirent *entry;
   struct stat seen;
 
-  while (entries != NULL && fstat (directory->fd, &seen) == 0 &&
-         (entry = readdir (entries)) != NULL)
+  if (fstat (directory->fd, &seen) != 0)
+    seen = (struct stat){ 0 }; /* nobody has that open */
+  while (entries != NULL && (entry = readdir (entries)) != NULL)
     {
       guint64 pid = g_ascii_strtoull (entry->d_name, NULL, 10);
 
