@@ -139,6 +139,15 @@ store_read_end (StoreTxn *txn, GError **error)
   return txn->failure == 0 || store_fail (store, txn->failure, DOING_READ, error);
 }
 
+/* The one place where anything becomes visible to others: single writes come here, and
+ * transactions over several objects. Inside the gate. 0, or what went wrong; then nothing has
+ * happened. */
+static int
+commit (StoreTxn *txn)
+{
+  return mdb_txn_commit (txn->handle);
+}
+
 /* One run of the function. 0, or what went wrong; -1 with @error set by the function. */
 static int
 run_once (Store *store, const StoreWrite *write, GError **error)
@@ -158,7 +167,7 @@ run_once (Store *store, const StoreWrite *write, GError **error)
   txn.handle = handle;
   done = write->func (&txn, write->data, &local_error);
   if (done && txn.failure == 0)
-    return mdb_txn_commit (handle);
+    return commit (&txn);
 
   mdb_txn_abort (handle);
   if (txn.failure == 0)
