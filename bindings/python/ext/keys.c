@@ -5,6 +5,8 @@
 
 #include "codec.h"
 
+#include <math.h>
+
 static PyObject *normal_key (PyObject *key);
 
 static PyObject *
@@ -28,9 +30,9 @@ normal_float (PyObject *key)
 {
   double value = PyFloat_AsDouble (key);
 
-  /* exact in between, and every double beyond is a whole number that has no business as a key */
-  if (value >= -9007199254740992.0 && value <= 9007199254740992.0 && value == (gint64) value)
-    return PyLong_FromLongLong ((gint64) value);
+  /* beyond, there are no integers as keys that it could equal */
+  if (value >= -0x1p63 && value < 0x1p64 && value == floor (value))
+    return PyLong_FromDouble (value);
   return Py_NewRef (key);
 }
 

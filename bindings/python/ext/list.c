@@ -29,10 +29,11 @@ target_init (Target *self, PyObject *wrapper)
   return self->allow_pickle >= 0;
 }
 
+/* @exception is what Python's list raises where an index is too large for it. */
 static gboolean
-index_of (PyObject *object, gint64 *index)
+index_of (PyObject *object, PyObject *exception, gint64 *index)
 {
-  *index = PyNumber_AsSsize_t (object, PyExc_IndexError);
+  *index = PyNumber_AsSsize_t (object, exception);
   return *index != -1 || !PyErr_Occurred ();
 }
 
@@ -136,7 +137,11 @@ typedef gboolean (*PlaceFunc) (ShmobjList *list,
 
 /* insert (position, value), set (index, value) */
 static PyObject *
-place (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PlaceFunc function)
+place (PyObject *wrapper,
+       PyObject *const *arguments,
+       Py_ssize_t n,
+       PlaceFunc function,
+       PyObject *too_large)
 {
   Target self;
   Encoded encoded;
@@ -147,7 +152,7 @@ place (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PlaceFunc fu
 
   if (n != 2)
     return PyErr_Format (PyExc_TypeError, "takes an index and a value");
-  if (!target_init (&self, wrapper) || !index_of (arguments[0], &index))
+  if (!target_init (&self, wrapper) || !index_of (arguments[0], too_large, &index))
     return NULL;
 
   if (codec_encode (arguments[1], self.allow_pickle, &encoded))
@@ -164,13 +169,13 @@ place (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PlaceFunc fu
 static PyObject *
 list_insert (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n)
 {
-  return place (wrapper, arguments, n, shmobj_list_insert_frame);
+  return place (wrapper, arguments, n, shmobj_list_insert_frame, PyExc_OverflowError);
 }
 
 static PyObject *
 list_set (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n)
 {
-  return place (wrapper, arguments, n, shmobj_list_set_frame);
+  return place (wrapper, arguments, n, shmobj_list_set_frame, PyExc_IndexError);
 }
 
 /* [index] = value; a slice goes to Python's _set_slice. */
@@ -179,7 +184,7 @@ list_set_item (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n)
 {
   if (n == 2 && PySlice_Check (arguments[0]))
     return PyObject_CallMethod (wrapper, "_set_slice", "OO", arguments[0], arguments[1]);
-  return place (wrapper, arguments, n, shmobj_list_set_frame);
+  return place (wrapper, arguments, n, shmobj_list_set_frame, PyExc_IndexError);
 }
 
 static PyObject *
@@ -190,7 +195,7 @@ list_get (PyObject *wrapper, PyObject *position)
   gint64 index;
   GError *error = NULL;
 
-  if (!target_init (&self, wrapper) || !index_of (position, &index))
+  if (!target_init (&self, wrapper) || !index_of (position, PyExc_IndexError, &index))
     return NULL;
   if (!shmobj_list_get_frame (self.list, index, &frame, &error))
     return errors_raise_missing (error, NO_ITEM);
@@ -218,8 +223,8 @@ list_get_range (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n)
 
   if (n != 2)
     return PyErr_Format (PyExc_TypeError, "takes a start and an end");
-  if (!target_init (&self, wrapper) || !index_of (arguments[0], &start) ||
-      !index_of (arguments[1], &end))
+  if (!target_init (&self, wrapper) || !index_of (arguments[0], PyExc_IndexError, &start) ||
+      !index_of (arguments[1], PyExc_IndexError, &end))
     return NULL;
 
   if (!shmobj_list_get_range_frames (self.list, start, end, &frames, &n_frames, &error))
@@ -260,7 +265,8 @@ list_pop (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n)
 
   if (n > 1)
     return PyErr_Format (PyExc_TypeError, "takes an index at most");
-  if (!target_init (&self, wrapper) || (n == 1 && !index_of (arguments[0], &index)))
+  if (!target_init (&self, wrapper) ||
+      (n == 1 && !index_of (arguments[0], PyExc_OverflowError, &index)))
     return NULL;
 
   Py_BEGIN_ALLOW_THREADS;
@@ -314,7 +320,7 @@ list_index (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n)
 
       for (Py_ssize_t i = 0; rest != NULL && i < n; i++)
         PyTuple_SetItem (rest, i, Py_NewRef (arguments[i]));
-      return rest ? PyObject_CallMethod (wrapper, "_index_between", "N", rest) : NULL;
+      return rest ? PyObject_CallMethod (wrapper, "_index_between", "(N)", rest) : NULL;
     }
   if (n == 0)
     return PyErr_Format (PyExc_TypeError, "takes a value");

@@ -45,10 +45,13 @@ class _Common:
         return f"Shmobj.{type(self).__name__}({self.copy()!r})"
 
 
+def _bound(bound, otherwise):
+    return otherwise if bound is None else max(-END, min(operator.index(bound), END))
+
+
 def _bounds(index):
     """Start and end of a slice without a step; as in Python they may count from the end."""
-    start = 0 if index.start is None else _index(index.start)
-    return start, END if index.stop is None else _index(index.stop)
+    return _bound(index.start, 0), _bound(index.stop, END)
 
 
 def _index(position):
@@ -79,7 +82,7 @@ class ListMethods(_Common):
 
     def __delitem__(self, index):
         if not isinstance(index, slice):
-            self.pop(operator.index(index))
+            self.pop(_index(index))
         elif index.step in (None, 1):
             self.delete_range(*_bounds(index))
         else:

@@ -126,7 +126,7 @@ def from_variant(variant):
 def key_of(value):
     """What Python's dict takes for equal is one key: True and 1.0 are 1."""
     kind = type(value)
-    if kind is bool or (kind is float and value.is_integer() and abs(value) <= 2**53):
+    if kind is bool or (kind is float and value.is_integer() and -(2**63) <= value < 2**64):
         return int(value)
     if kind is tuple:
         return tuple(key_of(item) for item in value)

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Does to shared objects what it is told, by the C API, for the tests of this folder (workers.py).
+ * It inherits the objects "list", "dict" and "value". A line of its input is a GVariant `(sav)`:
+ * the kind and the name of what to do, and the arguments; the answer is "done" and the result, or
+ * what kind of error it was and its message. */
+
+#include <shmobj.h>
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct
+{
+  ShmobjList *list;
+  ShmobjDict *dict;
+  ShmobjValue *value;
+} Things;
+
+/* The result, floating or not; NULL with @error. */
+typedef GVariant *(*Action) (Things *things, GVariant **arguments, GError **error);
+
+static GVariant *
+nothing (gboolean done)
+{
+  return done ? g_variant_new_maybe (G_VARIANT_TYPE_VARIANT, NULL) : NULL;
+}
+
+static GVariant *
+number (gint64 n)
+{
+  return n >= 0 ? g_variant_new_int64 (n) : NULL;
+}
+
+/* Only an error tells "no" from "failed". */
+static GVariant *
+answer (gboolean yes, GError **error)
+{
+  return *error == NULL ? g_variant_new_boolean (yes) : NULL;
+}
+
+/* Takes @values. */
+static GVariant *
+boxed (GVariant **values, gsize n)
+{
+  GVariantBuilder builder;
+
+  if (values == NULL)
+    return NULL;
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("av"));
+  for (gsize i = 0; i < n; i++)
+    {
+      g_variant_builder_add (&builder, "v", values[i]);
+      g_variant_unref (values[i]);
+    }
+  g_free (values);
+  return g_variant_builder_end (&builder);
+}
+
+static GVariant **
+unboxed (GVariant *array, gsize *n)
+{
+  GVariant **values;
+
+  *n = g_variant_n_children (array);
+  values = g_new0 (GVariant *, *n + 1);
+  for (gsize i = 0; i < *n; i++)
+    g_variant_get_child (array, i, "v", &values[i]);
+  return values;
+}
+
+static void
+free_values (GVariant **values)
+{
+  for (GVariant **value = values; *value != NULL; value++)
+    g_variant_unref (*value);
+  g_free (values);
+}
+
+static GVariant *
+list_append (Things *t, GVariant **a, GError **error)
+{
+  return nothing (shmobj_list_append (t->list, a[0], error));
+}
+
+static GVariant *
+list_extend (Things *t, GVariant **a, GError **error)
+{
+  gsize n;
+  GVariant **values = unboxed (a[0], &n);
+  gboolean done = shmobj_list_extend (t->list, values, n, error);
+
+  free_values (values);
+  return nothing (done);
+}
+
+static GVariant *
+list_insert (Things *t, GVariant **a, GError **error)
+{
+  return nothing (shmobj_list_insert (t->list, g_variant_get_int64 (a[0]), a[1], error));
+}
+
+static GVariant *
+list_pop (Things *t, GVariant **a, GError **error)
+{
+  return shmobj_list_pop (t->list, g_variant_get_int64 (a[0]), error);
+}
+
+static GVariant *
+list_remove (Things *t, GVariant **a, GError **error)
+{
+  return nothing (shmobj_list_remove_value (t->list, a[0], error));
+}
+
+static GVariant *
+list_index (Things *t, GVariant **a, GError **error)
+{
+  return number (shmobj_list_index (t->list, a[0], error));
+}
+
+static GVariant *
+list_count (Things *t, GVariant **a, GError **error)
+{
+  return number (shmobj_list_count (t->list, a[0], error));
+}
+
+static GVariant *
+list_in (Things *t, GVariant **a, GError **error)
+{
+  return answer (shmobj_list_contains (t->list, a[0], error), error);
+}
+
+static GVariant *
+list_get (Things *t, GVariant **a, GError **error)
+{
+  return shmobj_list_get (t->list, g_variant_get_int64 (a[0]), error);
+}
+
+static GVariant *
+list_set (Things *t, GVariant **a, GError **error)
+{
+  return nothing (shmobj_list_set (t->list, g_variant_get_int64 (a[0]), a[1], error));
+}
+
+static GVariant *
+list_get_slice (Things *t, GVariant **a, GError **error)
+{
+  gsize n;
+  GVariant **values = shmobj_list_get_range (t->list, g_variant_get_int64 (a[0]),
+                                             g_variant_get_int64 (a[1]), &n, error);
+
+  return boxed (values, n);
+}
+
+static GVariant *
+list_del_slice (Things *t, GVariant **a, GError **error)
+{
+  return nothing (shmobj_list_delete_range (t->list, g_variant_get_int64 (a[0]),
+                                            g_variant_get_int64 (a[1]), error));
+}
+
+static GVariant *
+list_clear (Things *t, GVariant **a, GError **error)
+{
+  return nothing (shmobj_list_clear (t->list, error));
+}
+
+static GVariant *
+list_len (Things *t, GVariant **a, GError **error)
+{
+  return number (shmobj_list_get_length (t->list, error));
+}
+
+static GVariant *
+dict_get_item (Things *t, GVariant **a, GError **error)
+{
+  return shmobj_dict_get (t->dict, a[0], error);
+}
+
+static GVariant *
+dict_get (Things *t, GVariant **a, GError **error)
+{
+  GVariant *value = shmobj_dict_lookup (t->dict, a[0], error);
+
+  return value != NULL ? value : nothing (*error == NULL);
+}
+
+static GVariant *
+dict_in (Things *t, GVariant **a, GError **error)
+{
+  return answer (shmobj_dict_contains (t->dict, a[0], error), error);
+}
+
+static GVariant *
+dict_set (Things *t, GVariant **a, GError **error)
+{
+  return nothing (shmobj_dict_set (t->dict, a[0], a[1], error));
+}
+
+static GVariant *
+dict_pop (Things *t, GVariant **a, GError **error)
+{
+  return shmobj_dict_pop (t->dict, a[0], error);
+}
+
+static GVariant *
+dict_del (Things *t, GVariant **a, GError **error)
+{
+  return nothing (shmobj_dict_remove (t->dict, a[0], error));
+}
+
+static GVariant *
+dict_update (Things *t, GVariant **a, GError **error)
+{
+  return nothing (shmobj_dict_update (t->dict, a[0], error));
+}
+
+static GVariant *
+dict_clear (Things *t, GVariant **a, GError **error)
+{
+  return nothing (shmobj_dict_clear (t->dict, error));
+}
+
+static GVariant *
+dict_len (Things *t, GVariant **a, GError **error)
+{
+  return number (shmobj_dict_get_length (t->dict, error));
+}
+
+static GVariant *
+dict_keys (Things *t, GVariant **a, GError **error)
+{
+  gsize n;
+  GVariant **keys = shmobj_dict_keys (t->dict, &n, error);
+
+  return boxed (keys, n);
+}
+
+static GVariant *
+dict_items (Things *t, GVariant **a, GError **error)
+{
+  return shmobj_dict_items (t->dict, error);
+}
+
+static GVariant *
+value_get (Things *t, GVariant **a, GError **error)
+{
+  return shmobj_value_get (t->value, error);
+}
+
+static GVariant *
+value_set (Things *t, GVariant **a, GError **error)
+{
+  return nothing (shmobj_value_set (t->value, a[0], error));
+}
+
+static GVariant *
+value_add (Things *t, GVariant **a, GError **error)
+{
+  return shmobj_value_add (t->value, a[0], error);
+}
+
+static GVariant *
+value_compare_and_set (Things *t, GVariant **a, GError **error)
+{
+  return answer (shmobj_value_compare_and_set (t->value, a[0], a[1], error), error);
+}
+
+static const struct
+{
+  const char *name;
+  Action action;
+} actions[] = {
+  { "list append", list_append },
+  { "list extend", list_extend },
+  { "list insert", list_insert },
+  { "list pop", list_pop },
+  { "list remove", list_remove },
+  { "list index", list_index },
+  { "list count", list_count },
+  { "list in", list_in },
+  { "list get", list_get },
+  { "list set", list_set },
+  { "list get_slice", list_get_slice },
+  { "list del_slice", list_del_slice },
+  { "list clear", list_clear },
+  { "list len", list_len },
+  { "dict []", dict_get_item },
+  { "dict get", dict_get },
+  { "dict in", dict_in },
+  { "dict set", dict_set },
+  { "dict pop", dict_pop },
+  { "dict del", dict_del },
+  { "dict update", dict_update },
+  { "dict clear", dict_clear },
+  { "dict len", dict_len },
+  { "dict keys", dict_keys },
+  { "dict items", dict_items },
+  { "value get", value_get },
+  { "value set", value_set },
+  { "value add", value_add },
+  { "value compare_and_set", value_compare_and_set },
+};
+
+static void
+print_error (GError *error)
+{
+  const char *kind = "failed";
+
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
+    kind = "not-found";
+  else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT))
+    kind = "invalid-argument";
+  else if (g_error_matches (error, SHMOBJ_ERROR, SHMOBJ_ERROR_NOT_REPRESENTABLE))
+    kind = "not-representable";
+  printf ("%s %s\n", kind, error->message);
+  g_error_free (error);
+}
+
+static void
+act (Things *things, Action action, GVariant *array)
+{
+  GError *error = NULL;
+  gsize n;
+  GVariant **arguments = unboxed (array, &n);
+  GVariant *result = action (things, arguments, &error);
+
+  if (result == NULL)
+    print_error (error);
+  else
+    {
+      g_autoptr (GVariant) kept = g_variant_take_ref (result);
+      g_autofree char *text = g_variant_print (kept, TRUE);
+
+      printf ("done %s\n", text);
+    }
+  free_values (arguments);
+}
+
+static gboolean
+obey (Things *things, const char *line)
+{
+  g_autoptr (GVariant) order = g_variant_parse (G_VARIANT_TYPE ("(sav)"), line, NULL, NULL, NULL);
+  g_autoptr (GVariant) arguments = NULL;
+  const char *name;
+
+  if (order == NULL)
+    return FALSE;
+  g_variant_get (order, "(&s@av)", &name, &arguments);
+  for (gsize i = 0; i < G_N_ELEMENTS (actions); i++)
+    if (strcmp (actions[i].name, name) == 0)
+      {
+        act (things, actions[i].action, arguments);
+        fflush (stdout);
+        return TRUE;
+      }
+  return FALSE;
+}
+
+static gpointer
+inherited (const char *name, GType type)
+{
+  g_autoptr (GError) error = NULL;
+  ShmobjShareable *object = shmobj_shareable_take_inherited (name, type, &error);
+
+  if (object == NULL)
+    g_error ("oracle-worker: %s", error->message);
+  return object;
+}
+
+int
+main (void)
+{
+  Things things = { inherited ("list", SHMOBJ_TYPE_LIST), inherited ("dict", SHMOBJ_TYPE_DICT),
+                    inherited ("value", SHMOBJ_TYPE_VALUE) };
+  char *line = NULL;
+  size_t room = 0;
+
+  while (getline (&line, &room, stdin) > 0)
+    if (!obey (&things, line))
+      g_error ("oracle-worker: what is “%s”?", line);
+
+  free (line);
+  g_object_unref (things.value);
+  g_object_unref (things.dict);
+  g_object_unref (things.list);
+  return 0;
+}
