@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,6 +74,7 @@ static struct
 static Ledger *ledger;
 static guint8 pattern[LARGE + 256];
 static GRand *dice;
+static int niceness; /* of the players */
 
 static guint
 roll (guint n)
@@ -215,6 +217,7 @@ start (Round *round, Player *player, gboolean writer)
   *player = (Player){ fork_child (), writer, FALSE };
   if (player->pid != 0)
     return;
+  setpriority (PRIO_PROCESS, 0, niceness);
   g_rand_set_seed (dice, seed);
   if (writer)
     write_on (round, roll (4));
@@ -422,14 +425,14 @@ one_round (gboolean stopping)
 
   begin (&round);
   g_usleep (500 + roll (2500));
-  for (guint i = 1 + roll (4); i > 0; i--)
+  for (guint i = 1 + roll (12); i > 0; i--)
     {
       strike (&round, stopping && roll (2));
       if (roll (3) == 0)
         doorbell_ring (&(Doorbell){ round.cancel_fd, round.cancel_fd });
       while (round.players < PLAYERS_MAX && roll (3) != 0)
         start (&round, &round.player[round.players++], roll (2));
-      g_usleep (roll (1500));
+      g_usleep (roll (800));
       doorbell_drain (&(Doorbell){ round.cancel_fd, round.cancel_fd });
     }
   if (stopping)
@@ -486,6 +489,9 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  /* Among a dozen who never rest the killer seldom has its turn. (Only root may do this.) */
+  niceness = getpriority (PRIO_PROCESS, 0);
+  setpriority (PRIO_PROCESS, 0, -15);
   rounds_wanted = argc > 1 ? atoi (argv[1]) : 0;
   dice = g_rand_new_with_seed (argc > 2 ? atoi (argv[2]) : g_test_rand_int ());
   for (guint i = 0; i < sizeof pattern; i++)
