@@ -22,8 +22,8 @@
  * Never both.
  *
  * Who notices a death. Whoever finds the queue empty looks after the holders; a reader asleep wakes
- * for that every 100 ms while something is in flight (base/ring-wait.c). A queue with nothing in
- * flight has no timer.
+ * for that every 100 ms while something is in others' hands (base/ring-wait.c, base/lookout.c). A
+ * queue with nothing in flight has no timer.
  *
  * Loans. A message that lies in a block of the pool for loans is on record by the frame that names
  * the block (base/loan.c), so it is not copied again. When it is done, first the entry becomes free
@@ -123,8 +123,8 @@ find_gap (Ring *ring, guint64 size)
   return G_MAXUINT64;
 }
 
-static gboolean
-back_table (Ring *ring)
+gboolean
+flight_back_table (Ring *ring)
 {
   if (flight_is_used (ring))
     return TRUE;
@@ -217,7 +217,7 @@ flight_record (Ring *ring, guint32 me, const RingGet *get, guint64 number)
   guint64 at;
   guint index;
 
-  if (ring->flight == NULL || !back_table (ring))
+  if (ring->flight == NULL || !flight_back_table (ring))
     return RING_CROWDED;
   at = find_gap (ring, ring_record_size (sizeof (FrameHeader) + size));
   if (at == G_MAXUINT64 || (index = free_entry (ring)) >= FLIGHT_MAX ||
@@ -396,18 +396,26 @@ flight_give_back (Ring *ring, guint32 me, const FlightTicket *ticket)
 }
 
 gboolean
-flight_recover (Ring *ring, guint32 me)
+flight_is_with_others (Ring *ring, guint32 me)
 {
-  guint used = used_of (ring), n = 0;
-  gboolean anybody = FALSE;
+  guint used = used_of (ring);
 
-  for (guint i = 0; i < used && !anybody; i++)
+  for (guint i = 0; i < used; i++)
     {
       guint32 state = bits (&ring->flight->entries[i].state);
 
-      anybody = state != 0 && state != RETURNED && state != me;
+      if (state != 0 && state != RETURNED && state != me)
+        return TRUE;
     }
-  if (!anybody || ring_lock_both (ring, me, 0) != RING_OK)
+  return FALSE;
+}
+
+gboolean
+flight_recover (Ring *ring, guint32 me)
+{
+  guint used = used_of (ring), n = 0;
+
+  if (!flight_is_with_others (ring, me) || ring_lock_both (ring, me, 0) != RING_OK)
     return FALSE;
 
   if (bits (&ring->shared->read.receiving) != 0)

@@ -56,6 +56,10 @@ RingStatus flight_record (Ring *ring, guint32 me, const RingGet *get, guint64 nu
 void flight_mark_loans (Ring *ring, gboolean *flying);
 /* Under both guards: gives back the memory behind the last message. FALSE: that cannot be. */
 gboolean flight_trim (Ring *ring);
+/* Memory for the table; FALSE: there is none left. */
+gboolean flight_back_table (Ring *ring);
+/* Is anything in the hands of others, who may die with it? */
+gboolean flight_is_with_others (Ring *ring, guint32 me);
 /* Returns what the dead held; TRUE if that was something. */
 gboolean flight_recover (Ring *ring, guint32 me);
 static inline gboolean

@@ -5,6 +5,7 @@
 
 #include "base/flight.h"
 #include "base/loan.h"
+#include "base/lookout.h"
 #include "base/ring-private.h"
 
 /* Is what a reader at @pos leaves behind, with @left records in it up to @written, what a writer
@@ -355,16 +356,22 @@ try_get (Ring *ring, guint32 me, RingGet *get, gint64 deadline_us)
 static void
 arm_for_pollers (Ring *ring, guint32 me, RingStatus status, gint64 deadline_us)
 {
-  if (status == RING_EMPTY &&
-      (bits (&ring->shared->in_bell) & (DOORBELL_WANTED | DOORBELL_ARMED)) == DOORBELL_WANTED)
+  if (status != RING_EMPTY)
+    return;
+  lookout_again (ring, me);
+  if ((bits (&ring->shared->in_bell) & (DOORBELL_WANTED | DOORBELL_ARMED)) == DOORBELL_WANTED)
     ring_arm_in (ring, me, DOORBELL_ARMED, deadline_us);
 }
 
+/* Who may wait for a message to receive has the table made before: the others, who then sleep by
+ * the bell, know that there is somebody to look after (base/lookout.c). */
 static G_NO_INLINE RingStatus
 after_none (Ring *ring, guint32 me, RingGet *get, gint64 deadline_us)
 {
   RingStatus status = RING_EMPTY;
 
+  if (get->ticket != NULL && ring->flight != NULL)
+    flight_back_table (ring);
   if (flight_is_used (ring) && flight_recover (ring, me))
     status = try_get (ring, me, get, deadline_us);
   arm_for_pollers (ring, me, status, deadline_us);

@@ -34,14 +34,15 @@
  * enough for its message when the readers stop early: so after BATCH_US it asks for just what it
  * needs, and then sleeps without a timer.
  *
- * Flight. While messages are received and not done with, a sleeping reader looks every 100 ms
- * whether their holders live (base/flight.c).
+ * Flight. While messages are in others' hands, a sleeping reader looks every 100 ms whether these
+ * live (base/flight.c). What is received later was put later, which wakes the one in the seat.
  *
  * With something to cancel, the wait is a poll of the ring's doorbell and the cancelling descriptor
  * instead.
  */
 
 #include "base/flight.h"
+#include "base/lookout.h"
 
 #include "base/sys.h"
 
@@ -52,7 +53,6 @@
 #define SLICE_MIN_US 8000
 #define SLICE_MAX_US 1000000
 #define BATCH_US 2000
-#define FLIGHT_LOOK_US 100000
 
 #define FINISH_LOOKS 8
 
@@ -268,14 +268,13 @@ raise_flag (const Want *want, RingAsk ask, guint32 *value, gint64 deadline_us)
   return status;
 }
 
+/* @look_us: what a reader has a reason to look up for, -1: none. */
 static gint64
-sleep_time (const Want *want, RingAsk ask, gint64 left_us)
+sleep_time (const Want *want, RingAsk ask, gint64 look_us, gint64 left_us)
 {
-  gint64 most_us = !want->writer ? FLIGHT_LOOK_US : BATCH_US;
-
-  if (want->writer ? ask == RING_EXACT : flight_count (want->ring) == 0)
-    return left_us;
-  return left_us < 0 ? most_us : MIN (left_us, most_us);
+  if (want->writer)
+    look_us = ask == RING_EXACT ? -1 : BATCH_US;
+  return lookout_sooner (left_us, look_us);
 }
 
 /* In the seat, after a try in vain. RING_AGAIN: try once more; RING_EMPTY, RING_INTERRUPTED: the
@@ -292,7 +291,8 @@ sleep_in_seat (const Want *want, RingAsk *ask, const RingPatience *patience)
   if (status != RING_OK)
     return status;
   atomic_fetch_add_explicit (&want->ring->shared->sleeps, 1, memory_order_relaxed);
-  result = wait_sleep (want->word, value, sleep_time (want, *ask, left_us));
+  result = wait_sleep (want->word, value,
+                       sleep_time (want, *ask, lookout_told_us (want->ring, want->me), left_us));
   *ask = result == WAIT_TIMED_OUT ? RING_EXACT : RING_BATCH;
   return result == WAIT_INTERRUPTED && patience->interruptible ? RING_INTERRUPTED : RING_AGAIN;
 }
@@ -326,7 +326,7 @@ sleep_by_bell (const Want *want, RingAsk *ask, const RingPatience *patience)
   if (status != RING_OK)
     return status;
   result = doorbell_wait (want->writer ? &ring->out : &ring->in, patience->cancel_fd,
-                          sleep_time (want, *ask, left_us));
+                          sleep_time (want, *ask, lookout_by_bell_us (ring, want->me), left_us));
   *ask = result == DOORBELL_TIMED_OUT ? RING_EXACT : RING_BATCH;
   switch (result)
     {

@@ -95,6 +95,8 @@ ring_attach (Ring *ring,
     .participants = participants,
     .in = DOORBELL_NONE,
     .out = DOORBELL_NONE,
+    .lookout_fd = -1,
+    .lookout_timer = -1,
   };
 }
 

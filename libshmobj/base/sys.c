@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #ifndef MFD_NOEXEC_SEAL
@@ -81,6 +82,12 @@ real_epoll (void)
 }
 
 static int
+real_timerfd (void)
+{
+  return timerfd_create (CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+}
+
+static int
 real_socketpair (int fds[2])
 {
   return socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds);
@@ -119,6 +126,7 @@ SysCalls sys = {
   .lock = real_lock,
   .eventfd = real_eventfd,
   .epoll = real_epoll,
+  .timerfd = real_timerfd,
   .socketpair = real_socketpair,
   .peer_uid = real_peer_uid,
   .futex = real_futex,

@@ -23,6 +23,7 @@ typedef struct
   int (*lock) (int fd, int command, struct flock *lock);
   int (*eventfd) (void);
   int (*epoll) (void);
+  int (*timerfd) (void); /* CLOCK_MONOTONIC, never blocks */
   int (*socketpair) (int fds[2]);
   int (*peer_uid) (int fd, uid_t *uid); /* who is at the other end of a Unix socket */
   long (*futex) (_Atomic (guint32) *word,

@@ -13,6 +13,7 @@
 
 #include "objects/channel-async.h"
 
+#include "base/lookout.h"
 #include "base/shmobj-error.h"
 
 #include <glib-unix.h>
@@ -23,6 +24,7 @@ typedef struct
   GVariant *value; /* (owned) (nullable): what is put; NULL: this is a get */
   gpointer self;   /* (owned): the task's source object; a task lets it go before its data */
   gint64 deadline_us;
+  GSource *source; /* (unowned) (nullable): what waits */
 } Operation;
 
 /* When the task is done, not when it is freed: a language that collects garbage may keep it for
@@ -184,12 +186,30 @@ advance (Operation *operation, GTask *task)
   return TRUE;
 }
 
+/* When to try again though nothing rings: the time is over, or somebody may have died with a
+ * message in its hands. */
+static void
+set_alarm (Operation *operation)
+{
+  Ring *ring = operation->channel.ring;
+  guint32 me = participants_me (ring->participants, NULL);
+  gint64 look_us = operation->value == NULL && me != 0 ? lookout_by_bell_us (ring, me) : -1,
+         left_us = lookout_sooner (wait_left (operation->deadline_us), look_us);
+
+  g_source_set_ready_time (operation->source, left_us < 0 ? -1 : g_get_monotonic_time () + left_us);
+}
+
 static gboolean
 on_ready (int fd, GIOCondition condition, gpointer user_data)
 {
   GTask *task = user_data;
 
-  return advance (g_task_get_task_data (task), task) ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
+  Operation *operation = g_task_get_task_data (task);
+
+  if (advance (operation, task))
+    return G_SOURCE_REMOVE;
+  set_alarm (operation);
+  return G_SOURCE_CONTINUE;
 }
 
 static void
@@ -212,8 +232,8 @@ wait_for_bell (Operation *operation, GTask *task)
     add_child (source, g_unix_fd_source_new (operation->channel.death_fd, G_IO_HUP));
   if (g_task_get_cancellable (task) != NULL)
     add_child (source, g_cancellable_source_new (g_task_get_cancellable (task)));
-  if (operation->deadline_us > 0)
-    g_source_set_ready_time (source, operation->deadline_us);
+  operation->source = source;
+  set_alarm (operation);
   g_source_set_static_name (source, "shmobj channel");
   g_source_set_priority (source, g_task_get_priority (task));
   g_source_set_callback (source, (GSourceFunc) (void *) on_ready, g_object_ref (task),

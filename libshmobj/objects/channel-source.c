@@ -5,7 +5,8 @@
  *
  * The source looks into the ring whenever its loop is about to sleep, and arms the doorbell if
  * there is nothing. So it is ready for nothing only when another process was faster, and several
- * processes may each have one on the same queue.
+ * processes may each have one on the same queue. It also has the loop wake up to look after those
+ * who hold messages (base/lookout.c).
  *
  * With a bare descriptor we are not told when its holder sleeps. Such a bell is marked as wanted
  * for good, and every try that finds nothing arms it again. Its holder therefore tries until there
@@ -13,6 +14,11 @@
  */
 
 #include "objects/channel-source.h"
+
+#include "base/flight.h"
+#include "base/lookout.h"
+
+#include <errno.h>
 
 #define ROOM_FOR_A_SMALL_MESSAGE 64
 
@@ -22,6 +28,7 @@ typedef struct
   gpointer owner; /* (owned) */
   ChannelEnds ends;
   GIOCondition condition;
+  gint64 look_at_us; /* when to look after the holders of messages; -1: never */
 } ChannelSource;
 
 static gboolean
@@ -52,12 +59,36 @@ channel_is_ready_or_armed (const ChannelEnds *ends, gpointer owner, GIOCondition
   return is_ready (ends, owner, condition) || arm (ends, condition);
 }
 
+/* How long the loop may sleep, in milliseconds. A loop that has much else to do comes here often,
+ * and asking the kernel who lives is not free: only when it is time. */
+static int
+look_out (ChannelSource *self)
+{
+  Ring *ring = self->ends.in;
+  guint32 me = self->condition & G_IO_IN ? participants_me (ring->participants, NULL) : 0;
+  gint64 now_us = g_source_get_time (&self->source), look_us;
+
+  if (me == 0)
+    return -1;
+  if (self->look_at_us >= 0 && now_us >= self->look_at_us)
+    {
+      flight_recover (ring, me);
+      self->look_at_us = -1;
+    }
+  look_us = lookout_by_bell_us (ring, me);
+  if (look_us < 0)
+    self->look_at_us = -1;
+  else if (self->look_at_us < 0 || now_us + look_us < self->look_at_us)
+    self->look_at_us = now_us + look_us;
+  return self->look_at_us < 0 ? -1 : (int) ((self->look_at_us - now_us + 999) / 1000);
+}
+
 static gboolean
 channel_source_prepare (GSource *source, int *timeout_ms)
 {
   ChannelSource *self = (ChannelSource *) source;
 
-  *timeout_ms = -1;
+  *timeout_ms = look_out (self);
   return channel_is_ready_or_armed (&self->ends, self->owner, self->condition);
 }
 
@@ -100,6 +131,7 @@ channel_source_new (const ChannelEnds *ends,
   self->owner = g_object_ref (owner);
   self->ends = *ends;
   self->condition = condition;
+  self->look_at_us = -1;
   g_source_set_static_name (source, "shmobj channel");
   if (condition & G_IO_IN)
     g_source_add_unix_fd (source, ends->in->in.poll_fd, G_IO_IN);
@@ -115,6 +147,17 @@ channel_source_new (const ChannelEnds *ends,
       g_source_add_child_source (source, child);
     }
   return source;
+}
+
+static int
+get_lookout (Ring *ring, guint32 me, const char *noun, GError **error)
+{
+  int fd = lookout_open (ring, me);
+
+  if (fd < 0)
+    g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno),
+                 "Cannot make a descriptor to poll the %s by: %s", noun, g_strerror (errno));
+  return fd;
 }
 
 int
@@ -139,5 +182,7 @@ channel_get_fd (Ring *ring, const char *noun, GIOCondition condition, GError **e
       channel_set_error (ring, noun, status, NULL, error);
       return -1;
     }
-  return condition == G_IO_IN ? ring->in.poll_fd : ring->out.poll_fd;
+  if (condition == G_IO_OUT || ring->flight == NULL)
+    return condition == G_IO_IN ? ring->in.poll_fd : ring->out.poll_fd;
+  return get_lookout (ring, me, noun, error);
 }

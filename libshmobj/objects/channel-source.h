@@ -26,5 +26,6 @@ GSource *channel_source_new (const ChannelEnds *ends,
 gboolean
 channel_is_ready_or_armed (const ChannelEnds *ends, gpointer owner, GIOCondition condition);
 
-/* The descriptor of one condition, armed from now on; -1 with an error. */
+/* The descriptor of one condition, armed from now on; -1 with an error. Not for two threads at a
+ * time. */
 int channel_get_fd (Ring *ring, const char *noun, GIOCondition condition, GError **error);

@@ -15,6 +15,7 @@
 #include "objects/channel.h"
 
 #include "base/flight.h"
+#include "base/lookout.h"
 #include "base/shmobj-error.h"
 #include "base/sys.h"
 
@@ -336,6 +337,8 @@ channel_wait (Ring *ring, GIOCondition condition, gint64 timeout_us)
       gint64 left_us = wait_left (deadline_us);
       RingStatus status;
 
+      if (!writer)
+        flight_recover (ring, me);
       if (writer ? ring_worth_putting (ring, SMALL_PUT_BYTES) : ring_worth_getting (ring))
         return TRUE;
       if (left_us == 0)
@@ -344,6 +347,8 @@ channel_wait (Ring *ring, GIOCondition condition, gint64 timeout_us)
                       : ring_arm_in (ring, me, DOORBELL_ARMED, deadline_us);
       if (status != RING_OK)
         return status == RING_AGAIN;
+      if (!writer)
+        left_us = lookout_sooner (left_us, lookout_by_bell_us (ring, me));
       if (doorbell_wait (writer ? &ring->out : &ring->in, -1, left_us) == DOORBELL_INTERRUPTED)
         return FALSE;
     }

@@ -38,7 +38,7 @@
 
 #include "objects/queue-private.h"
 
-#include "base/flight.h"
+#include "base/lookout.h"
 #include "base/shmobj-error.h"
 #include "base/sys.h"
 #include "objects/channel-source.h"
@@ -77,7 +77,10 @@ shmobj_queue_finalize (GObject *object)
   ShmobjQueue *self = SHMOBJ_QUEUE (object);
 
   if (self->ring.shared != NULL)
-    participants_clear (&self->participants);
+    {
+      lookout_close (&self->ring);
+      participants_clear (&self->participants);
+    }
   segment_close (&self->segment);
   sys_close (self->in_bell);
   sys_close (self->out_bell);
@@ -272,20 +275,29 @@ shmobj_queue_create_source (ShmobjQueue *self,
  * message (`G_IO_OUT`; also then: readable).
  *
  * Do not read from it. When it is readable, get (or put) with time-out 0 until that finds nothing;
- * the queue itself silences the descriptor then. It may be readable for nothing. Several processes
- * may poll it.
+ * the queue itself silences the descriptor then. It may be readable for nothing, as ten times a
+ * second while others hold messages that they received: getting then finds out whether they live.
+ * Several processes may poll it.
  *
  * Returns: the descriptor, which stays the queue's; -1 with `G_IO_ERROR_INVALID_ARGUMENT`,
- * `SHMOBJ_ERROR_CLOSED`, `SHMOBJ_ERROR_BUSY` or an error of making the queue
+ * `G_IO_ERROR_TOO_MANY_OPEN_FILES` (`G_IO_IN` takes two the first time), `SHMOBJ_ERROR_CLOSED`,
+ * `SHMOBJ_ERROR_BUSY` or an error of making the queue
  *
  * Since: 1.0
  */
 int
 shmobj_queue_get_fd (ShmobjQueue *self, GIOCondition condition, GError **error)
 {
+  int fd;
+
   g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), -1);
 
-  return queue_ensure (self, error) ? channel_get_fd (&self->ring, "queue", condition, error) : -1;
+  if (!queue_ensure (self, error))
+    return -1;
+  g_mutex_lock (&self->lazy.lock);
+  fd = channel_get_fd (&self->ring, "queue", condition, error);
+  g_mutex_unlock (&self->lazy.lock);
+  return fd;
 }
 
 /**

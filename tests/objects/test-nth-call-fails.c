@@ -80,6 +80,12 @@ try_epoll (void)
 }
 
 static int
+try_timerfd (void)
+{
+  return fails () ? -1 : real.timerfd ();
+}
+
+static int
 try_socketpair (int fds[2])
 {
   return fails () ? -1 : real.socketpair (fds);
@@ -229,6 +235,7 @@ main (int argc, char *argv[])
   sys.lock = try_lock;
   sys.eventfd = try_eventfd;
   sys.epoll = try_epoll;
+  sys.timerfd = try_timerfd;
   sys.socketpair = try_socketpair;
   sys.futex = try_futex;
   g_test_add_func ("/nth-call-fails/queue", test_queue);
