@@ -136,6 +136,21 @@ dict_find (Dict *dict, const Normal *key, StoreBytes *value)
   return find_row (dict, &row, &key->frame, &found, value);
 }
 
+gboolean
+dict_last (Dict *dict, ShmobjFrame *key)
+{
+  guint8 prefix[ROW_KEY_PREFIX];
+  gboolean found;
+  StoreScan scan;
+
+  row_key (prefix, dict->id, ROW_ORDER);
+  store_scan_begin (&scan, dict->txn, prefix, sizeof prefix);
+  found = store_scan_last (&scan) &&
+          (frame_load (scan.value.data, scan.value.size, key) || store_corrupt (dict->txn));
+  store_scan_end (&scan);
+  return found;
+}
+
 static void
 put_order (Dict *dict, guint64 order, const ShmobjFrame *key)
 {

@@ -22,6 +22,8 @@ void dict_save (Dict *dict);
 /* The value's frame, where it lies. FALSE: there is none (or the transaction has failed). Needs no
  * more of @dict than txn and id. */
 gboolean dict_find (Dict *dict, const Normal *key, StoreBytes *value);
+/* The key that was set last, a copy. FALSE: there is none. */
+gboolean dict_last (Dict *dict, ShmobjFrame *key);
 void dict_set (Dict *dict, const Normal *key, const ShmobjFrame *value);
 gboolean dict_remove (Dict *dict, const Normal *key);
 void dict_clear (Dict *dict);

@@ -19,7 +19,7 @@ typedef struct
   const Normal *keys; /* for update, @n_pairs of each */
   const ShmobjFrame *pairs;
   gsize n_pairs;
-  ShmobjFrame *out;
+  ShmobjFrame *out, *out_key;
   gboolean found;
   gboolean values;      /* wanted, besides the keys */
   gboolean values_only; /* a pickle stays where it is */
@@ -287,6 +287,50 @@ gboolean
 shmobj_dict_pop_frame (ShmobjDict *self, const ShmobjFrame *key, ShmobjFrame *out, GError **error)
 {
   return shmobj_dict_pop_frame_for (self, key, TRUE, out, error);
+}
+
+static gboolean
+do_pop_item (StoreTxn *txn, gpointer data, GError **error)
+{
+  Call *call = data;
+  StoreBytes stored;
+  Normal last = { 0 };
+  Dict dict;
+
+  shmobj_frame_clear (call->out_key);
+  shmobj_frame_clear (call->out);
+  if (!dict_open (&dict, txn, call->id, error))
+    return FALSE;
+  if (!dict_last (&dict, call->out_key))
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "The dict is empty");
+      return FALSE;
+    }
+  last.frame = *call->out_key; /* is in normal form in the store */
+  if (!dict_find (&dict, &last, &stored))
+    return store_corrupt (txn);
+  if (!stored_load_frame (&stored, call->out, error) ||
+      (call->values_only && !stored_check_value (call->out, error)))
+    return FALSE;
+  dict_remove (&dict, &last);
+  dict_save (&dict);
+  return TRUE;
+}
+
+gboolean
+shmobj_dict_pop_item_frames (
+    ShmobjDict *self, gboolean pickles, ShmobjFrame *key, ShmobjFrame *value, GError **error)
+{
+  Call call = {
+    .id = container_get_id (self), .out_key = key, .out = value, .values_only = !pickles
+  };
+
+  *key = *value = (ShmobjFrame){ 0 };
+  if (container_write (self, do_pop_item, &call, 0, error))
+    return TRUE;
+  shmobj_frame_clear (key);
+  shmobj_frame_clear (value);
+  return FALSE;
 }
 
 static gboolean

@@ -261,6 +261,43 @@ shmobj_dict_set (ShmobjDict *self, GVariant *key, GVariant *value, GError **erro
 }
 
 /**
+ * shmobj_dict_set_default:
+ * @self: a dict
+ * @key: the key; sunk if it is floating
+ * @value: its value, if it has none; sunk if it is floating
+ * @error: return location for an error
+ *
+ * Gives a key a value if it has none, in one step: of several who do so at the same time, one sets
+ * the value and all get that one.
+ *
+ * Returns: (transfer full): the value that it has now, or %NULL with an error as of
+ *   [method@Shmobj.Dict.set] or [method@Shmobj.Dict.get]
+ *
+ * Since: 1.0
+ */
+GVariant *
+shmobj_dict_set_default (ShmobjDict *self, GVariant *key, GVariant *value, GError **error)
+{
+  g_autoptr (GVariant) kept_key = NULL;
+  g_autoptr (GVariant) kept_value = NULL;
+  ShmobjFrame frame, value_frame, out;
+  int found;
+
+  g_return_val_if_fail (SHMOBJ_IS_DICT (self), NULL);
+  g_return_val_if_fail (key != NULL, NULL);
+  g_return_val_if_fail (value != NULL, NULL);
+
+  kept_key = g_variant_ref_sink (key);
+  kept_value = g_variant_ref_sink (value);
+  shmobj_frame_set_variant (&frame, kept_key);
+  shmobj_frame_set_variant (&value_frame, kept_value);
+  found = shmobj_dict_set_default_frame (self, &frame, &value_frame, &out, error);
+  if (found < 0)
+    return NULL;
+  return found ? stored_take_value (&out, error) : g_steal_pointer (&kept_value);
+}
+
+/**
  * shmobj_dict_update:
  * @self: a dict
  * @items: an `a(vv)` of keys and values, or an `a{sv}`; sunk if it is floating
@@ -339,6 +376,38 @@ shmobj_dict_pop (ShmobjDict *self, GVariant *key, GError **error)
   return shmobj_dict_pop_frame_for (self, &frame, FALSE, &out, error)
              ? stored_take_value (&out, error)
              : NULL;
+}
+
+/**
+ * shmobj_dict_pop_item:
+ * @self: a dict
+ * @error: return location for an error
+ *
+ * Removes the key that is last in the order, and returns it with its value. It costs the same
+ * however large the dict is.
+ *
+ * Returns: (transfer full): a `(vv)` of the key and its value, or %NULL with `G_IO_ERROR_NOT_FOUND`
+ *   when the dict is empty, `SHMOBJ_ERROR_INCOMPATIBLE` when the value is one that only Python
+ *   reads (then it stays), or an error as of [method@Shmobj.Dict.set]
+ *
+ * Since: 1.0
+ */
+GVariant *
+shmobj_dict_pop_item (ShmobjDict *self, GError **error)
+{
+  g_autoptr (GVariant) key = NULL;
+  g_autoptr (GVariant) value = NULL;
+  ShmobjFrame key_frame, value_frame;
+
+  g_return_val_if_fail (SHMOBJ_IS_DICT (self), NULL);
+
+  if (!shmobj_dict_pop_item_frames (self, FALSE, &key_frame, &value_frame, error))
+    return NULL;
+  key = stored_take_value (&key_frame, error);
+  value = stored_take_value (&value_frame, key != NULL ? error : NULL);
+  if (key == NULL || value == NULL)
+    return NULL;
+  return g_variant_ref_sink (g_variant_new ("(vv)", key, value));
 }
 
 /**

@@ -33,9 +33,14 @@ GVariant *shmobj_dict_items (ShmobjDict *self, GError **error) G_GNUC_WARN_UNUSE
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_dict_set (ShmobjDict *self, GVariant *key, GVariant *value, GError **error);
 SHMOBJ_AVAILABLE_IN_1_0
+GVariant *shmobj_dict_set_default (ShmobjDict *self, GVariant *key, GVariant *value, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_dict_update (ShmobjDict *self, GVariant *items, GError **error);
 SHMOBJ_AVAILABLE_IN_1_0
 GVariant *shmobj_dict_pop (ShmobjDict *self, GVariant *key, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+GVariant *shmobj_dict_pop_item (ShmobjDict *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_dict_remove (ShmobjDict *self, GVariant *key, GError **error);
 SHMOBJ_AVAILABLE_IN_1_0

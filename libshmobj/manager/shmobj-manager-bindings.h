@@ -85,6 +85,11 @@ gboolean shmobj_dict_update_frames (ShmobjDict *self,
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean
 shmobj_dict_pop_frame (ShmobjDict *self, const ShmobjFrame *key, ShmobjFrame *out, GError **error);
+/* The key that was set last, and its value. @pickles: FALSE leaves a pickle in the dict and says
+ * INCOMPATIBLE. NOT_FOUND: the dict is empty. */
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_dict_pop_item_frames (
+    ShmobjDict *self, gboolean pickles, ShmobjFrame *key, ShmobjFrame *value, GError **error);
 /* An array from g_malloc() of keys, or of keys and values in turn (then @n_out counts both). */
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean

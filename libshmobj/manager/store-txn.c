@@ -325,6 +325,22 @@ store_scan_begin_after (StoreScan *scan,
   scan->start_size = after_size + 1;
 }
 
+/* The row that the cursor has come to, as @rc says, if it still begins as it should. */
+static gboolean
+arrive (StoreScan *scan, int rc, const MDB_val *k, const MDB_val *v)
+{
+  scan->started = TRUE;
+  if (rc != 0 && rc != MDB_NOTFOUND)
+    note (scan->txn, rc);
+  if (rc != 0 || k->mv_size < scan->prefix_size ||
+      memcmp (k->mv_data, scan->prefix, scan->prefix_size) != 0)
+    return FALSE;
+
+  scan->key = (StoreBytes){ k->mv_data, k->mv_size };
+  scan->value = (StoreBytes){ v->mv_data, v->mv_size };
+  return TRUE;
+}
+
 gboolean
 store_scan_next (StoreScan *scan)
 {
@@ -335,16 +351,28 @@ store_scan_next (StoreScan *scan)
     return FALSE;
 
   rc = mdb_cursor_get (scan->cursor, &k, &v, scan->started ? MDB_NEXT : MDB_SET_RANGE);
-  scan->started = TRUE;
-  if (rc != 0 && rc != MDB_NOTFOUND)
-    note (scan->txn, rc);
-  if (rc != 0 || k.mv_size < scan->prefix_size ||
-      memcmp (k.mv_data, scan->prefix, scan->prefix_size) != 0)
+  return arrive (scan, rc, &k, &v);
+}
+
+/* It is before the first row that begins with more than the prefix; a prefix ends in a tag. */
+gboolean
+store_scan_last (StoreScan *scan)
+{
+  guint8 behind[sizeof scan->prefix];
+  MDB_val k = { scan->prefix_size, behind }, v;
+  int rc;
+
+  if (scan->cursor == NULL || scan->txn->failure != 0)
     return FALSE;
 
-  scan->key = (StoreBytes){ k.mv_data, k.mv_size };
-  scan->value = (StoreBytes){ v.mv_data, v.mv_size };
-  return TRUE;
+  memcpy (behind, scan->prefix, scan->prefix_size);
+  behind[scan->prefix_size - 1]++;
+  rc = mdb_cursor_get (scan->cursor, &k, &v, MDB_SET_RANGE);
+  if (rc == 0)
+    rc = mdb_cursor_get (scan->cursor, &k, &v, MDB_PREV);
+  else if (rc == MDB_NOTFOUND)
+    rc = mdb_cursor_get (scan->cursor, &k, &v, MDB_LAST);
+  return arrive (scan, rc, &k, &v);
 }
 
 /* LMDB then stands on the row behind, and MDB_NEXT gives that one. */

@@ -100,6 +100,8 @@ void store_scan_begin_after (StoreScan *scan,
                              gsize after_size);
 /* Moves on to the next row; FALSE after the last. */
 gboolean store_scan_next (StoreScan *scan);
+/* In place of the first store_scan_next(): to the last of all the rows. */
+gboolean store_scan_last (StoreScan *scan);
 /* Removes the row that the scan is at. */
 void store_scan_delete (StoreScan *scan);
 void store_scan_end (StoreScan *scan);

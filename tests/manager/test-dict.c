@@ -203,6 +203,42 @@ test_updates_all_or_nothing (Fixture *f, gconstpointer data)
 }
 
 static void
+test_pops_the_last_item (Fixture *f, gconstpointer data)
+{
+  static const char *const expected[] = { "(<int64 3>, <'c'>)", "(<'a'>, <'again'>)" };
+
+  set (f, "'a'", "'a'");
+  set (f, "'b'", "'b'");
+  set (f, "3", "'c'");
+  set (f, "'a'", "'again'");
+  g_assert_true (shmobj_dict_remove (f->dict, g_variant_new_string ("b"), &f->error));
+  for (gsize i = 0; i < G_N_ELEMENTS (expected); i++)
+    {
+      g_autoptr (GVariant) item = shmobj_dict_pop_item (f->dict, &f->error);
+      g_autofree char *text = NULL;
+
+      g_assert_no_error (f->error);
+      text = g_variant_print (item, TRUE);
+      g_assert_cmpstr (text, ==, expected[i]);
+    }
+  assert_failed (f, shmobj_dict_pop_item (f->dict, &f->error) != NULL, G_IO_ERROR,
+                 G_IO_ERROR_NOT_FOUND);
+}
+
+static void
+test_sets_what_is_not_there (Fixture *f, gconstpointer data)
+{
+  for (int i = 1; i <= 2; i++)
+    {
+      g_autoptr (GVariant) value = shmobj_dict_set_default (f->dict, g_variant_new_string ("key"),
+                                                            g_variant_new_int32 (i), &f->error);
+
+      g_assert_no_error (f->error);
+      g_assert_cmpint (g_variant_get_int32 (value), ==, 1);
+    }
+}
+
+static void
 test_does_what_a_hash_table_does (Fixture *f, gconstpointer data)
 {
   g_autoptr (GHashTable) model =
@@ -258,6 +294,8 @@ main (int argc, char **argv)
   ADD ("no-such-key", test_no_such_key);
   ADD ("long-keys", test_long_keys);
   ADD ("updates-all-or-nothing", test_updates_all_or_nothing);
+  ADD ("pops-the-last-item", test_pops_the_last_item);
+  ADD ("sets-what-is-not-there", test_sets_what_is_not_there);
   ADD ("does-what-a-hash-table-does", test_does_what_a_hash_table_does);
   return g_test_run ();
 }

@@ -297,9 +297,11 @@ const METHODS = {
     Dict: {
         lookup: {args: [toVariant], result: value => value === null ? undefined : fromVariant(value)},
         set: {args: [toVariant, toVariant]},
+        set_default: {args: [toVariant, toVariant], result: fromVariant},
         update: {args: [toItems]},
         contains: {args: [toVariant]},
         pop: {args: [toVariant], result: fromVariant},
+        pop_item: {result: fromVariant},
         remove: {args: [toVariant]},
         keys: {result: fromVariants},
         items: {result: fromVariant},

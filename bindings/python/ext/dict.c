@@ -263,6 +263,39 @@ dict_pop (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject 
 }
 
 static PyObject *
+dict_pop_item (PyObject *wrapper, PyObject *ignored)
+{
+  ShmobjFrame frames[2];
+  PyObject *key, *value;
+  Target self;
+  GError *error = NULL;
+  gboolean done;
+
+  if (!target_init (&self, wrapper))
+    return NULL;
+
+  Py_BEGIN_ALLOW_THREADS;
+  done = shmobj_dict_pop_item_frames (self.dict, self.allow_pickle, &frames[0], &frames[1], &error);
+  Py_END_ALLOW_THREADS;
+  if (!done && g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND) &&
+      shmobj_dict_get_length (self.dict, NULL) >= 0)
+    {
+      g_error_free (error);
+      return PyErr_Format (PyExc_KeyError, "popitem(): dictionary is empty");
+    }
+  if (!done)
+    return errors_raise (error);
+
+  key = codec_take (&frames[0], FALSE);
+  value = codec_take (&frames[1], self.allow_pickle);
+  if (key != NULL && value != NULL)
+    return Py_BuildValue ("(NN)", key, value);
+  Py_XDECREF (key);
+  Py_XDECREF (value);
+  return NULL;
+}
+
+static PyObject *
 dict_delete_item (PyObject *wrapper, PyObject *key)
 {
   PyObject *value = dict_pop (wrapper, &key, 1, NULL);
@@ -324,6 +357,8 @@ PyMethodDef dict_methods[] = {
   { "contains", dict_contains, METH_O, "contains(key)\n--\n\nWhether there is such a key." },
   { "pop", AS_METHOD (dict_pop), FAST,
     "pop(key[, default])\n--\n\nTakes a key out and returns its value." },
+  { "popitem", dict_pop_item, METH_NOARGS,
+    "popitem()\n--\n\nTakes out the key that was set last, and returns it with its value." },
   { "keys", dict_keys, METH_NOARGS, "keys()\n--\n\nA list of the keys, in order." },
   { "items", dict_items, METH_NOARGS, "items()\n--\n\nA list of keys with values, in order." },
   { "_update", dict_update, METH_O, NULL },

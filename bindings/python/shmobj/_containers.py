@@ -151,17 +151,6 @@ class DictMethods(_Common):
         """A plain dict of what is in it now."""
         return dict(self.items())
 
-    def popitem(self):
-        """Takes out the key that was set last, and returns it with its value."""
-        while True:
-            keys = self.keys()
-            if not keys:
-                raise KeyError("popitem(): dictionary is empty")
-            try:
-                return keys[-1], self.pop(keys[-1])
-            except KeyError:
-                continue  # somebody else took it
-
     def update(self, *args, **kwargs):
         """Sets what dict(*args, **kwargs) has, all of it in one step."""
         other = args[0] if len(args) == 1 and isinstance(args[0], DICT) else None
@@ -260,7 +249,7 @@ def _pair(key, value):
 
 def plain_dict_methods(cls):
     """What the extension does for dicts, without it."""
-    lookup, set_, contains, pop = cls.lookup, cls.set, cls.contains, cls.pop
+    lookup, set_, contains, pop, set_default = cls.lookup, cls.set, cls.contains, cls.pop, cls.set_default
     update, get_length = cls.update, cls.get_length
     nothing = object()
 
@@ -301,7 +290,9 @@ def plain_dict_methods(cls):
             self.pop(key)
 
         def setdefault(self, key, default=None):
-            raise _errors.NotSupported("setdefault needs the extension _shmobj")
+            return set_default(self, _values.key_of(key), default)
+
+        popitem = _translating(cls.pop_item, KeyError)
 
         def _update(self, pairs):
             update(self, GLib.Variant.new_array(GLib.VariantType("(vv)"), [_pair(*pair) for pair in pairs]))

@@ -1,20 +1,32 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Does to shared objects what it is told, by the C API, for the tests of this folder (workers.py).
- * It inherits the objects "list", "dict" and "value". A line of its input is a GVariant `(sav)`:
- * the kind and the name of what to do, and the arguments; the answer is "done" and the result, or
- * what kind of error it was and its message. */
+ *
+ *     oracle-worker MY-NUMBER
+ *
+ * It inherits the objects "list", "dict" and "value", and "meeting", the memory where workers wait
+ * for each other. A line of its input is a request, a GVariant `(ta(sav)a(sav))`: the meeting's
+ * number, what to do before it begins, and what is timed; an operation is its kind and name, and
+ * its arguments. For each of the latter it answers with a line: when it began and ended, "done" and
+ * the result, or what kind of error it was and its message. */
 
 #include <shmobj.h>
 
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 typedef struct
 {
   ShmobjList *list;
   ShmobjDict *dict;
   ShmobjValue *value;
+  ShmobjSharedMemory *meeting;
+  _Atomic (guint64) *words; /* in it, one of each worker */
+  gsize n_words, me;
 } Things;
 
 /* The result, floating or not; NULL with @error. */
@@ -302,59 +314,127 @@ static const struct
   { "value compare_and_set", value_compare_and_set },
 };
 
-static void
-print_error (GError *error)
+static const char *
+kind_of (const GError *error)
 {
-  const char *kind = "failed";
-
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
-    kind = "not-found";
-  else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT))
-    kind = "invalid-argument";
-  else if (g_error_matches (error, SHMOBJ_ERROR, SHMOBJ_ERROR_NOT_REPRESENTABLE))
-    kind = "not-representable";
-  printf ("%s %s\n", kind, error->message);
-  g_error_free (error);
+    return "not-found";
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT))
+    return "invalid-argument";
+  if (g_error_matches (error, SHMOBJ_ERROR, SHMOBJ_ERROR_NOT_REPRESENTABLE))
+    return "not-representable";
+  return "failed";
 }
 
-static void
-act (Things *things, Action action, GVariant *array)
+static Action
+find_action (const char *name)
 {
-  GError *error = NULL;
-  gsize n;
-  GVariant **arguments = unboxed (array, &n);
-  GVariant *result = action (things, arguments, &error);
-
-  if (result == NULL)
-    print_error (error);
-  else
-    {
-      g_autoptr (GVariant) kept = g_variant_take_ref (result);
-      g_autofree char *text = g_variant_print (kept, TRUE);
-
-      printf ("done %s\n", text);
-    }
-  free_values (arguments);
-}
-
-static gboolean
-obey (Things *things, const char *line)
-{
-  g_autoptr (GVariant) order = g_variant_parse (G_VARIANT_TYPE ("(sav)"), line, NULL, NULL, NULL);
-  g_autoptr (GVariant) arguments = NULL;
-  const char *name;
-
-  if (order == NULL)
-    return FALSE;
-  g_variant_get (order, "(&s@av)", &name, &arguments);
   for (gsize i = 0; i < G_N_ELEMENTS (actions); i++)
     if (strcmp (actions[i].name, name) == 0)
-      {
-        act (things, actions[i].action, arguments);
-        fflush (stdout);
-        return TRUE;
-      }
-  return FALSE;
+      return actions[i].action;
+  g_error ("oracle-worker: what is “%s”?", name);
+}
+
+typedef struct
+{
+  Action action;
+  GVariant **arguments; /* (owned) */
+  GVariant *result;     /* (owned) */
+  GError *error;
+  gint64 start, end;
+} Step;
+
+static gint64
+now (void)
+{
+  struct timespec time;
+
+  clock_gettime (CLOCK_MONOTONIC, &time);
+  return time.tv_sec * G_GINT64_CONSTANT (1000000000) + time.tv_nsec;
+}
+
+static void
+act (Things *things, Step *steps, gsize n)
+{
+  for (gsize i = 0; i < n; i++)
+    {
+      steps[i].start = now ();
+      steps[i].result = steps[i].action (things, steps[i].arguments, &steps[i].error);
+      steps[i].end = now ();
+    }
+}
+
+static Step *
+read_steps (GVariant *orders, gsize *n)
+{
+  Step *steps;
+
+  *n = g_variant_n_children (orders);
+  steps = g_new0 (Step, *n + 1);
+  for (gsize i = 0; i < *n; i++)
+    {
+      g_autoptr (GVariant) arguments = NULL;
+      const char *name;
+      gsize n_arguments;
+
+      g_variant_get_child (orders, i, "(&s@av)", &name, &arguments);
+      steps[i].action = find_action (name);
+      steps[i].arguments = unboxed (arguments, &n_arguments);
+    }
+  return steps;
+}
+
+static void
+finish_step (Step *step, gboolean print)
+{
+  g_autoptr (GVariant) result = step->result != NULL ? g_variant_take_ref (step->result) : NULL;
+  g_autofree char *text = result != NULL ? g_variant_print (result, TRUE) : NULL;
+
+  if (print)
+    printf ("%" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s %s\n", step->start, step->end,
+            text != NULL ? "done" : kind_of (step->error), text ? text : step->error->message);
+  g_clear_error (&step->error);
+  free_values (step->arguments);
+}
+
+static void
+come (Things *things, guint64 number)
+{
+  atomic_store (&things->words[things->me], number);
+  for (gsize i = 0; i < things->n_words; i++)
+    while (atomic_load (&things->words[i]) < number)
+      sched_yield ();
+}
+
+static void
+obey (Things *things, const char *line)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) request =
+      g_variant_parse (G_VARIANT_TYPE ("(ta(sav)a(sav))"), line, NULL, NULL, &error);
+  g_autoptr (GVariant) before = NULL, timed = NULL;
+  g_autofree Step *first = NULL, *steps = NULL;
+  gsize n_first, n;
+  guint64 meeting;
+
+  if (request == NULL)
+    g_error ("oracle-worker: %s", error->message);
+  g_variant_get (request, "(t@a(sav)@a(sav))", &meeting, &before, &timed);
+  first = read_steps (before, &n_first);
+  steps = read_steps (timed, &n);
+
+  if (meeting != 0)
+    come (things, 2 * meeting - 1);
+  act (things, first, n_first);
+  if (meeting != 0)
+    come (things, 2 * meeting);
+  act (things, steps, n);
+
+  for (gsize i = 0; i < n_first; i++)
+    finish_step (&first[i], FALSE);
+  for (gsize i = 0; i < n; i++)
+    finish_step (&steps[i], TRUE);
+  fflush (stdout);
 }
 
 static gpointer
@@ -369,18 +449,23 @@ inherited (const char *name, GType type)
 }
 
 int
-main (void)
+main (int argc, char **argv)
 {
   Things things = { inherited ("list", SHMOBJ_TYPE_LIST), inherited ("dict", SHMOBJ_TYPE_DICT),
-                    inherited ("value", SHMOBJ_TYPE_VALUE) };
+                    inherited ("value", SHMOBJ_TYPE_VALUE),
+                    inherited ("meeting", SHMOBJ_TYPE_SHARED_MEMORY) };
   char *line = NULL;
   size_t room = 0;
+  gsize size;
 
+  things.words = shmobj_shared_memory_get_data (things.meeting, &size);
+  things.n_words = size / sizeof *things.words;
+  things.me = argc > 1 ? atoi (argv[1]) : 0;
   while (getline (&line, &room, stdin) > 0)
-    if (!obey (&things, line))
-      g_error ("oracle-worker: what is “%s”?", line);
+    obey (&things, line);
 
   free (line);
+  g_object_unref (things.meeting);
   g_object_unref (things.value);
   g_object_unref (things.dict);
   g_object_unref (things.list);

@@ -70,7 +70,7 @@ class InTurn(unittest.TestCase):
             for done, operation in enumerate(program):
                 worker = self.workers[turns[done % len(turns)]]
                 worker = worker if worker.can(kind, operation) else self.workers[0]
-                ours, theirs = worker.do(kind, operation), operations.outcome(kind, plain, operation)
+                ours, theirs = workers.do(worker, kind, operation), operations.outcome(kind, plain, operation)
                 calls[worker.name] += 1
                 if not operations.agree(ours, theirs):
                     self.fail(f"after {program[:done]!r}\n{operation!r}, done by {worker.name}, gives\n{ours!r}, "

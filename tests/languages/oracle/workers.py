@@ -1,40 +1,95 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Processes that do operations to the same shared objects: forked ones, spawned ones, and a C program.
 
-Each has the objects of its own: inherited, from a pickle, or from the handle that a child of GSubprocess is given."""
+Each has the objects of its own: inherited, from a pickle, or from the handle that a child of GSubprocess is given.
+
+What one is asked is a Request, or many of them at once; it answers each with a Step for each operation. Requests of one
+number begin at the same time in all workers, which meet before it: a word of each, in shared memory, that says how often
+it has come to a meeting, and that the others look at until it is as high as theirs."""
 
 import multiprocessing
 import os
+import time
+from typing import NamedTuple
 
-from gi.repository import Gio, GLib
+import gi
+
+gi.require_version("Shmobj", "1")
+from gi.repository import Gio, GLib, Shmobj
 
 import operations
 from operations import Raised
 from shmobj import _values
 
 
-def _serve(connection, things):
+class Request(NamedTuple):
+    meeting: int  # 0: at once; else they meet, `first` is done, and they meet again
+    kind: str
+    first: list  # operations whose end does not matter
+    operations: list
+
+
+class Step(NamedTuple):
+    start: int  # of the monotonic clock, in nanoseconds
+    outcome: object
+    end: int
+
+
+class Meeting:
+    """Where workers wait for each other. Pickled, and so made for as many as will come."""
+
+    def __init__(self, memory, me):
+        self.memory, self.me = memory, me
+        self.words = memory.buf.cast("Q")
+
+    def __reduce__(self):
+        return Meeting, (self.memory, self.me)
+
+    def come(self, number):
+        self.words[self.me] = number
+        while min(self.words) < number:
+            os.sched_yield()
+
+
+def _do(request, things, meeting):
+    thing, act = things[request.kind], operations.outcome
+    if request.meeting:
+        meeting.come(2 * request.meeting - 1)
+    for operation in request.first:
+        act(request.kind, thing, operation)
+    if request.meeting:
+        meeting.come(2 * request.meeting)
+    steps, clock = [], time.monotonic_ns
+    for operation in request.operations:
+        start = clock()
+        result = act(request.kind, thing, operation)
+        steps.append(Step(start, result, clock()))
+    return steps
+
+
+def _serve(connection, things, meeting):
     while True:
-        kind, operation = connection.recv()
-        connection.send(operations.outcome(kind, things[kind], operation))
+        connection.send([_do(request, things, meeting) for request in connection.recv()])
 
 
 class PythonWorker:
     """A process started as the method says, and asked by a pipe."""
 
-    def __init__(self, method, things):
+    def __init__(self, method, things, memory, me):
         context = multiprocessing.get_context(method)
         self.name = method
         self.connection, there = context.Pipe()
-        self.process = context.Process(target=_serve, args=(there, things), daemon=True)
+        self.process = context.Process(target=_serve, args=(there, things, Meeting(memory, me)), daemon=True)
         self.process.start()
         there.close()
 
     def can(self, _kind, _operation):
         return True
 
-    def do(self, kind, operation):
-        self.connection.send((kind, operation))
+    def ask(self, requests):
+        self.connection.send(requests)
+
+    def answers(self):
         return self.connection.recv()
 
     def end(self):
@@ -95,44 +150,69 @@ class CWorker:
 
     name = "C"
 
-    def __init__(self, program, things):
+    def __init__(self, program, things, memory, me):
         launcher = Gio.SubprocessLauncher.new(Gio.SubprocessFlags.STDIN_PIPE | Gio.SubprocessFlags.STDOUT_PIPE)
-        for kind, thing in things.items():
-            thing.pass_to(launcher, kind)
-        self.process = launcher.spawnv([program])
+        for name, thing in {**things, "meeting": memory}.items():
+            thing.pass_to(launcher, name)
+        self.process = launcher.spawnv([program, str(me)])
         self.input = self.process.get_stdin_pipe()
         self.output = Gio.DataInputStream.new(self.process.get_stdout_pipe())
+        self.asked = []
 
-    def _line(self, kind, operation):
+    @staticmethod
+    def _order(kind, operation):
         name, *arguments = operation
         wanted = _VOCABULARY[kind].get(name)
         if wanted is None or len(wanted) != len(arguments):
             raise _Cannot
         values = [_CONVERT[letter](argument) for letter, argument in zip(wanted, arguments)]
-        return GLib.Variant.new_tuple(GLib.Variant.new_string(f"{kind} {name}"), _boxed(values)).print_(True)
+        return GLib.Variant.new_tuple(GLib.Variant.new_string(f"{kind} {name}"), _boxed(values))
+
+    def _line(self, request):
+        def orders(many):
+            return GLib.Variant.new_array(GLib.VariantType("(sav)"), [self._order(request.kind, one) for one in many])
+
+        parts = GLib.Variant.new_uint64(request.meeting), orders(request.first), orders(request.operations)
+        return GLib.Variant.new_tuple(*parts).print_(True) + "\n"
 
     def can(self, kind, operation):
         try:
-            self._line(kind, operation)
+            self._order(kind, operation)
         except (_Cannot, TypeError):
             return False
         return True
 
-    def do(self, kind, operation):
-        self.input.write_all((self._line(kind, operation) + "\n").encode(), None)
-        answer = self.output.read_line_utf8(None)[0]
-        verdict, _, text = answer.partition(" ")
-        if verdict != "done":
-            return Raised(_CLASSES.get(verdict, (verdict,)), text)
-        result = _values.from_variant(GLib.Variant.parse(None, text, None, None))
-        return repr(result)
+    def ask(self, requests):
+        self.asked = requests
+        self.input.write_all("".join(map(self._line, requests)).encode(), None)
+
+    def answers(self):
+        return [[self._step() for _ in request.operations] for request in self.asked]
+
+    def _step(self):
+        start, end, verdict, text = self.output.read_line_utf8(None)[0].split(" ", 3)
+        if verdict == "done":
+            outcome = repr(_values.from_variant(GLib.Variant.parse(None, text, None, None)))
+        else:
+            outcome = Raised(_CLASSES.get(verdict, (verdict,)), text)
+        return Step(int(start), outcome, int(end))
 
     def end(self):
         self.process.force_exit()
         self.process.wait(None)
 
 
-def start(things):
-    """One of each. The forked one is the first, as long as this process has one thread."""
+def do(worker, kind, operation):
+    """One operation, and what it came to."""
+    worker.ask([Request(0, kind, [], [operation])])
+    return worker.answers()[0][0].outcome
+
+
+def start(things, methods=("fork", "spawn", "C")):
+    """One of each. Those that are forked come first, while this process has one thread."""
     program = os.path.join(os.environ["SHMOBJ_BUILD"], "tests", "languages", "oracle", "oracle-worker")
-    return [PythonWorker("fork", things), PythonWorker("spawn", things), CWorker(program, things)]
+    memory = Shmobj.SharedMemory.new(8 * len(methods))
+    return [
+        CWorker(program, things, memory, me) if method == "C" else PythonWorker(method, things, memory, me)
+        for me, method in enumerate(methods)
+    ]
