@@ -24,6 +24,8 @@ G_STATIC_ASSERT (sizeof (FrameHeader) == 8);
 /* In a ring alone: behind the header is not a message but where it lies (base/loan.h). What asks
  * whether something is a frame says no. */
 #define FRAME_LOAN 4
+/* The same for a message with descriptors (base/parcel.h). */
+#define FRAME_PARCEL 5
 
 /* The header as one word: what is stored and loaded in one piece, and checked in a register. */
 static inline guint64

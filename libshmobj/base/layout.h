@@ -23,7 +23,7 @@
 #include <stdatomic.h>
 
 #define LAYOUT_MAGIC G_GUINT64_CONSTANT (0x314a424f4d4853c4) /* "\xc4SHMOBJ1" */
-#define LAYOUT_VERSION 2
+#define LAYOUT_VERSION 3
 #define LAYOUT_BYTE_ORDER 0x01020304
 #define LAYOUT_PAGE 4096
 

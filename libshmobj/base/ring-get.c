@@ -6,6 +6,7 @@
 #include "base/flight.h"
 #include "base/loan.h"
 #include "base/lookout.h"
+#include "base/parcel.h"
 #include "base/ring-private.h"
 
 /* Is what a reader at @pos leaves behind, with @left records in it up to @written, what a writer
@@ -81,17 +82,21 @@ leave_behind (Ring *ring, guint32 con, RingPosition *valid, guint n, guint64 pos
     publish_room (ring, con, n, pos);
 }
 
-/* It is no frame, so it leads to a block, or nowhere. */
+/* It is no frame, so it leads to a block, or has descriptors, or is nothing. */
 static G_NO_INLINE RingStatus
-read_loan (Ring *ring, RingGet *get, guint64 full_count, guint64 at, guint64 word, guint64 *pos)
+read_special (Ring *ring, RingGet *get, guint64 full_count, guint64 at, guint64 word, guint64 *pos)
 {
   guint64 behind = offset_of (at) + sizeof (FrameHeader);
-  RingStatus status = behind > ring->capacity ? RING_CORRUPT
-                                              : loan_read (ring, get, word, ring->data + behind,
-                                                           ring->capacity - behind, full_count);
+  const guint8 *record = ring->data + behind;
+  gsize available = ring->capacity - behind, size = (guint32) word;
+  RingStatus status;
 
+  if (behind > ring->capacity)
+    return RING_CORRUPT;
+  status = word >> 32 == FRAME_PARCEL ? parcel_read (ring, get, word, record, available)
+                                      : loan_read (ring, get, word, record, available, full_count);
   if (status == RING_OK)
-    *pos = at + sizeof (FrameHeader) + sizeof (LoanRecord);
+    *pos = at + ring_record_size (sizeof (FrameHeader) + size);
   return status;
 }
 
@@ -113,7 +118,7 @@ read_record (Ring *ring, RingGet *get, guint64 full_count, guint64 *pos)
   if (!follow (ring, &at, &word))
     return RING_CORRUPT;
   if (!frame_header_unpack (word, ring->capacity - offset_of (at), &get->header))
-    return read_loan (ring, get, full_count, at, word, pos);
+    return read_special (ring, get, full_count, at, word, pos);
   if (!(get->accept & RING_ACCEPT (get->header.kind)))
     return RING_REFUSED;
   size = (gsize) get->header.size + get->header.type_length;
@@ -180,6 +185,8 @@ get_under_guard (Ring *ring, guint32 me, RingGet *get)
     atomic_store_explicit (&shared->read.receiving, 0, memory_order_release);
   else
     loan_end (ring, get->loan);
+  if (G_UNLIKELY (get->parcel != NULL))
+    parcel_end (ring, get->parcel);
   return RING_OK;
 }
 

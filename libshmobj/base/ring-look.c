@@ -5,6 +5,7 @@
  * base/ring.c. */
 
 #include "base/flight.h"
+#include "base/parcel.h"
 #include "base/ring-private.h"
 
 guint32
@@ -169,6 +170,8 @@ ring_arm_in (Ring *ring, guint32 me, guint32 wanted, gint64 deadline_us)
   if (status != RING_OK)
     return status;
   status = arm (&ring->shared->in_bell, &ring->in, wanted, ring_worth_getting (ring));
+  if (status == RING_OK)
+    parcel_settle (ring);
   ring_unlock_both (ring);
   return status;
 }

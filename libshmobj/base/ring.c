@@ -51,6 +51,7 @@
  */
 
 #include "base/loan.h"
+#include "base/parcel.h"
 #include "base/ring-private.h"
 
 #define GROW_STEP (1024 * 1024)
@@ -97,6 +98,7 @@ ring_attach (Ring *ring,
     .out = DOORBELL_NONE,
     .lookout_fd = -1,
     .lookout_timer = -1,
+    .parcels = -1,
   };
 }
 
@@ -254,7 +256,8 @@ write_record (Ring *ring,
 
 /* The room is noted at last: killed before, we leave an old note, and the next one looks again. */
 static inline RingStatus
-put_under_guard (Ring *ring, const ShmobjFrame *frames, guint n, guint *put, gboolean may_grow)
+put_under_guard (
+    Ring *ring, const ShmobjFrame *frames, guint n, Parcel *parcel, guint *put, gboolean may_grow)
 {
   RingShared *shared = ring->shared;
   guint32 pub = bits (&shared->pub);
@@ -279,6 +282,8 @@ put_under_guard (Ring *ring, const ShmobjFrame *frames, guint n, guint *put, gbo
 
   move_to (&shared->write, valid, pos, i);
   ring_bell (&shared->in_bell, &ring->in);
+  if (G_UNLIKELY (parcel != NULL) && (status = parcel_send (ring, parcel)) != RING_OK)
+    return status;
   publish (shared, &shared->pub, pub, i, &shared->read_seat);
   if (G_UNLIKELY (room != known_room))
     store (&shared->write.room, room);
@@ -331,7 +336,7 @@ put_otherwise (Ring *ring,
                gboolean may_grow,
                gint64 deadline_us)
 {
-  RingStatus status = put_under_guard (ring, frames, n, put, may_grow);
+  RingStatus status = put_under_guard (ring, frames, n, NULL, put, may_grow);
 
   guard_release (&ring->shared->write.guard);
   if (G_UNLIKELY (status == RING_FULL))
@@ -369,13 +374,35 @@ ring_try_put_loan (
   valid = slot_with (&ring->shared->write, WAIT_COUNT (bits (&ring->shared->pub)));
   if (valid != NULL && loan_enqueue (ring, me, record, load (&valid->count)))
     {
-      status = put_under_guard (ring, frame, 1, &put, may_grow);
+      status = put_under_guard (ring, frame, 1, NULL, &put, may_grow);
       if (status != RING_OK)
         loan_keep (ring, me, record);
     }
   guard_release (&ring->shared->write.guard);
   if (status == RING_FULL)
     arm_for_pollers (ring, me, frame, deadline_us);
+  return status;
+}
+
+RingStatus
+ring_try_put_parcel (Ring *ring,
+                     guint32 me,
+                     ShmobjFrame *wrapped,
+                     Parcel *parcel,
+                     gboolean may_grow,
+                     gint64 deadline_us)
+{
+  RingStatus status;
+  guint put;
+
+  if (!guard_take (&ring->shared->write.guard, ring->participants, me, deadline_us,
+                   &ring->shared->guards))
+    return RING_STUCK;
+  parcel_name (ring, wrapped);
+  status = put_under_guard (ring, wrapped, 1, parcel, &put, may_grow);
+  guard_release (&ring->shared->write.guard);
+  if (status == RING_FULL)
+    arm_for_pollers (ring, me, wrapped, deadline_us);
   return status;
 }
 

@@ -60,6 +60,8 @@ typedef struct
   _Atomic (guint64) bytes_before[2]; /* see base/ring-trim.c; stored under the write guard */
   _Atomic (guint64) lent_bytes;      /* of messages that lay in blocks */
   _Atomic (guint64) returns;         /* messages that came back */
+  _Atomic (guint64) parcels_sent;    /* ids that packets were given; stored under the write guard */
+  _Atomic (guint64) parcels_settled; /* the last of them that is dealt with; under the read guard */
 } RingShared;
 
 G_STATIC_ASSERT (sizeof (RingShared) <= LAYOUT_PAGE);
@@ -87,12 +89,15 @@ typedef enum
   RING_CROWDED,   /* no room to keep another message in flight */
   RING_CANCELLED,
   RING_CLOSED,      /* shut down for everybody */
+  RING_UNSENT,      /* its descriptors could not be sent (base/parcel.h) */
+  RING_NO_NUMBERS,  /* the process may not have as many descriptors as came; nothing was taken */
   RING_INTERRUPTED, /* a signal handler ran, and the caller asked to be told */
   RING_AGAIN,       /* internal: look again */
 } RingStatus;
 
 typedef struct _FlightShared FlightShared;
 typedef struct _Pool Pool;
+typedef struct _Parcel Parcel;
 
 /* A message in somebody's hands (base/flight.h); zeroed before it is filled, but for in_place. */
 typedef struct
@@ -116,7 +121,8 @@ typedef struct
   Participants *participants;
   FlightShared *flight; /* (nullable): where messages are kept that are received but not done */
   guint64 flight_offset;
-  Pool *pool;       /* (nullable): blocks for messages that are not copied */
+  Pool *pool;  /* (nullable): blocks for messages that are not copied */
+  int parcels; /* (unowned): the socket for descriptors, of this side; -1: messages have none */
   Doorbell in, out; /* in: something to get; out: room to put */
   WaitHabit reading, writing;
   _Atomic (guint32) read_when_grown; /* what had been read when we last made it deeper */
@@ -143,8 +149,9 @@ typedef struct
   gsize size;
   FrameHeader header; /* of the message that was taken, or did not fit */
   FlightTicket
-      *ticket; /* (nullable): received, not got: the message stays on record, by this ticket */
-  guint loan;  /* 1 + the block where it lay; 0: in the ring */
+      *ticket;    /* (nullable): received, not got: the message stays on record, by this ticket */
+  guint loan;     /* 1 + the block where it lay; 0: in the ring */
+  Parcel *parcel; /* (nullable): where descriptors go; without it, a message with some is refused */
 } RingGet;
 
 /* A reader's buffer for several messages: each begins at a multiple of 8. */

@@ -23,6 +23,8 @@
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3; the headers of Debian 12 lack it */
 #endif
 
+#define PACKET_ROOM (1024 * 1024) /* the kernel gives less where it allows less */
+
 /* A signal makes the kernel give back all that it had reserved in the call: in one piece, a large
  * reservation would never end in a process with an interval timer. */
 #define RESERVE_STEP (G_GUINT64_CONSTANT (1024) * 1024)
@@ -94,6 +96,17 @@ real_socketpair (int fds[2])
 }
 
 static int
+real_packet_pair (int fds[2])
+{
+  const int room = PACKET_ROOM;
+  int result = socketpair (AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds);
+
+  for (int i = 0; result == 0 && i < 2; i++)
+    setsockopt (fds[i], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+  return result;
+}
+
+static int
 real_peer_uid (int fd, uid_t *uid)
 {
   struct ucred peer;
@@ -128,6 +141,9 @@ SysCalls sys = {
   .epoll = real_epoll,
   .timerfd = real_timerfd,
   .socketpair = real_socketpair,
+  .packet_pair = real_packet_pair,
+  .sendmsg = sendmsg,
+  .recvmsg = recvmsg,
   .peer_uid = real_peer_uid,
   .futex = real_futex,
 };

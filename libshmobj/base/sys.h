@@ -8,6 +8,7 @@
 #include <glib.h>
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -25,6 +26,9 @@ typedef struct
   int (*epoll) (void);
   int (*timerfd) (void); /* CLOCK_MONOTONIC, never blocks */
   int (*socketpair) (int fds[2]);
+  int (*packet_pair) (int fds[2]); /* the same that keeps packets apart, with much room in it */
+  ssize_t (*sendmsg) (int fd, const struct msghdr *message, int flags);
+  ssize_t (*recvmsg) (int fd, struct msghdr *message, int flags);
   int (*peer_uid) (int fd, uid_t *uid); /* who is at the other end of a Unix socket */
   long (*futex) (_Atomic (guint32) *word,
                  int operation,

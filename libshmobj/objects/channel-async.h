@@ -3,6 +3,8 @@
 
 #include "objects/channel.h"
 
+#include <gio/gunixfdlist.h>
+
 /* Puts and gets that a main loop waits for (objects/channel-async.c). */
 
 typedef struct
@@ -21,7 +23,8 @@ typedef struct
                        FULL */
 } ChannelAsync;
 
-/* Both take @task over and complete it: put with a boolean, get with a GVariant. @value is kept
- * until then. */
-void channel_put_async (const ChannelAsync *channel, GTask *task, GVariant *value);
-void channel_get_async (const ChannelAsync *channel, GTask *task);
+/* Both take @task over and complete it: put with a boolean, get with a GVariant, or @with_fds with
+ * a ShmobjMessage. @value, and @fds (nullable) that go with it, are kept until then. */
+void
+channel_put_async (const ChannelAsync *channel, GTask *task, GVariant *value, GUnixFDList *fds);
+void channel_get_async (const ChannelAsync *channel, GTask *task, gboolean with_fds);

@@ -16,6 +16,7 @@
 
 #include "base/flight.h"
 #include "base/lookout.h"
+#include "base/parcel.h"
 #include "base/shmobj-error.h"
 #include "base/sys.h"
 
@@ -40,7 +41,8 @@ channel_check_capacity (guint64 *capacity, GError **error)
 static const char *
 kind_name (guint16 kind)
 {
-  return kind == SHMOBJ_FRAME_PICKLE    ? "Python pickle"
+  return kind == FRAME_PARCEL           ? "message with descriptors"
+         : kind == SHMOBJ_FRAME_PICKLE  ? "Python pickle"
          : kind == SHMOBJ_FRAME_VARIANT ? "GVariant"
                                         : "block of bytes";
 }
@@ -57,6 +59,15 @@ set_stuck_error (Ring *ring, const char *noun, GError **error)
       owner == 0 ? g_strdup ("Another process") : participants_describe (ring->participants, owner);
   g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_BUSY,
                "%s was stopped in the middle of using the %s; let it run on or end it", who, noun);
+}
+
+static void
+set_no_numbers_error (const char *noun, GError **error)
+{
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_TOO_MANY_OPEN_FILES,
+               "The next message comes with more descriptors than this process may still open "
+               "(RLIMIT_NOFILE); it stays in the %s",
+               noun);
 }
 
 void
@@ -95,6 +106,9 @@ channel_set_error (
                    "No memory is left to receive a message of %" G_GSIZE_FORMAT
                    " bytes; it stays in the %s",
                    frame->size, noun);
+      break;
+    case RING_NO_NUMBERS:
+      set_no_numbers_error (noun, error);
       break;
     case RING_STUCK:
       set_stuck_error (ring, noun, error);
@@ -142,12 +156,17 @@ channel_get_frame (Ring *ring,
                    guint accept,
                    ShmobjFrame *frame,
                    FlightTicket *ticket,
+                   Parcel *parcel,
                    const RingPatience *patience)
 {
   guint8 small[SMALL_MESSAGE];
-  RingGet get = { accept, small, sizeof small, { 0 }, ticket };
-  RingStatus status = ring_get (ring, me, &get, patience);
+  RingGet get = { accept, small, sizeof small, { 0 }, ticket, 0, parcel };
   gpointer buffer = NULL;
+  RingStatus status;
+
+  if (parcel != NULL)
+    parcel_clear (parcel);
+  status = ring_get (ring, me, &get, patience);
 
   while (status == RING_TOO_SMALL)
     {
@@ -285,7 +304,7 @@ attempt_get (Ring *ring, guint32 me, gpointer data, const RingPatience *patience
 {
   GetAttempt *get = data;
 
-  return channel_get_frame (ring, me, get->accept, get->frame, get->ticket, patience);
+  return channel_get_frame (ring, me, get->accept, get->frame, get->ticket, NULL, patience);
 }
 
 gboolean
@@ -320,7 +339,7 @@ channel_get (Ring *ring, guint accept, ShmobjFrame *frame, const ChannelCall *ca
     status = RING_OK;
   else
     status = channel_get_frame (
-        ring, me, accept, frame, NULL,
+        ring, me, accept, frame, NULL, NULL,
         &(RingPatience){ wait_deadline (call->timeout_us), -1, call->interrupted != NULL });
   return conclude (ring, status, frame, call, error);
 }

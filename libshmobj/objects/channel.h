@@ -50,12 +50,14 @@ gsize channel_get_many (Ring *ring,
                         const ChannelCall *call,
                         GError **error);
 
-/* The same for those who wait in their own way: one try or one wait. */
+/* The same for those who wait in their own way: one try or one wait. With @parcel (nullable), also
+ * messages with descriptors. */
 RingStatus channel_get_frame (Ring *ring,
                               guint32 me,
                               guint accept,
                               ShmobjFrame *frame,
                               FlightTicket *ticket,
+                              Parcel *parcel,
                               const RingPatience *patience);
 void channel_set_error (
     Ring *ring, const char *noun, RingStatus status, const ShmobjFrame *frame, GError **error);

@@ -16,6 +16,7 @@ struct _ShmobjConnection
   Participants participants;
   Ring read, write; /* shared is NULL where a one-way pipe has none */
   int socket;       /* (owned): messages ring it, and it hangs up when nobody holds the other end */
+  int parcels;      /* (owned): half of the pair that descriptors go through */
   GCancellable *closing; /* (owned): ends what a main loop waits for */
   int room[2]; /* (owned): doorbells "room to put" of ring 0 and 1; -1 where there is no ring */
 

@@ -58,13 +58,16 @@ gboolean shmobj_queue_join_interruptible (ShmobjQueue *self,
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_connection_send_frame (ShmobjConnection *self,
                                        const ShmobjFrame *frame,
+                                       GUnixFDList *fds,
                                        gint64 timeout_us,
                                        gboolean *interrupted,
                                        GError **error);
+/* @fds: (out) (nullable) (transfer full): what came with it; NULL refuses a message with some */
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_connection_receive_frame (ShmobjConnection *self,
                                           guint accept,
                                           ShmobjFrame *frame,
+                                          GUnixFDList **fds,
                                           gint64 timeout_us,
                                           gboolean *interrupted,
                                           GError **error);

@@ -20,13 +20,16 @@
 /* A pipe's segment has one ring per direction; ring 0 leads to the start, ring 1 (absent in a
  * one-way pipe) to the end.
  *
- *     handle     ("Connection", {"start": b}, [segment, socket, room bell of ring 0, room bell of
- * ring 1 (duplex)])
+ *     handle     ("Connection", {"start": b},
+ *                 [segment, socket, socket for parcels, room bell of ring 0, of ring 1 (duplex)])
  *
  * The socket is half of a socketpair. It carries no data: a byte in it says "look into the ring"
  * (base/doorbell.c), and its hang-up is the kernel's word that nobody holds the other end. Only who
  * polls, or waits for long, asks for a byte, so two sides that keep each other awake make no system
- * call, and two that take turns sleep on the ring's word (shmobj-connection-messages.c).
+ * call, and two that take turns sleep on the ring's word (objects/connection-call.c).
+ *
+ * Its bell begins armed: so the first message rings it, and a silent bell is always an armed one.
+ * Who asks for a descriptor to poll while messages wait could not ring his own end.
  *
  * Sending to nobody. A ring takes a message whether or not anybody is there to read it, and asking
  * the kernel costs more than the send. So it is asked when another one says that it closed the
@@ -89,12 +92,14 @@ attach_ring (ShmobjConnection *self, Ring *ring, guint number, guint64 capacity)
                0, &self->segment, &self->participants);
   ring->in = (Doorbell){ reading ? -1 : self->socket, reading ? self->socket : -1 };
   ring->out = (Doorbell){ self->room[number], self->room[number] };
+  ring->parcels = self->parcels;
 }
 
 static ShmobjConnection *
 connection_new (const Segment *segment,
                 gboolean start,
                 int socket,
+                int parcels,
                 const int room[2],
                 guint64 capacity,
                 gboolean duplex)
@@ -104,6 +109,7 @@ connection_new (const Segment *segment,
   self->start = start;
   self->segment = *segment;
   self->socket = socket;
+  self->parcels = parcels;
   self->room[0] = room[0];
   self->room[1] = room[1];
   participants_init (&self->participants, &self->segment);
@@ -117,11 +123,12 @@ connection_new (const Segment *segment,
 
 /* ---- making a pipe ---- */
 
-/* The two socket ends and the room bells, and copies of all but the sockets for the second
+/* The ends of the sockets and the room bells, and copies of all but the sockets for the second
  * connection. */
 typedef struct
 {
   int socket[2];
+  int parcels[2];
   int room[2][2];
   int segment;
 } PairFds;
@@ -129,8 +136,8 @@ typedef struct
 static gboolean
 open_pair_fds (PairFds *fds, int segment_fd, gboolean duplex)
 {
-  *fds = (PairFds){ { -1, -1 }, { { -1, -1 }, { -1, -1 } }, -1 };
-  if (sys.socketpair (fds->socket) < 0)
+  *fds = (PairFds){ { -1, -1 }, { -1, -1 }, { { -1, -1 }, { -1, -1 } }, -1 };
+  if (sys.socketpair (fds->socket) < 0 || sys.packet_pair (fds->parcels) < 0)
     return FALSE;
   for (int ring = 0; ring < (duplex ? 2 : 1); ring++)
     if ((fds->room[0][ring] = sys.eventfd ()) < 0 ||
@@ -146,6 +153,7 @@ close_pair_fds (PairFds *fds)
   for (int i = 0; i < 2; i++)
     {
       sys_close (fds->socket[i]);
+      sys_close (fds->parcels[i]);
       sys_close (fds->room[i][0]);
       sys_close (fds->room[i][1]);
     }
@@ -174,6 +182,7 @@ connection_new_pair (gboolean duplex,
       int code = segment_reserve (&segment, from, from + ring_first_reserve (capacity));
 
       ring_create (ring_number (&segment, i), capacity);
+      ring_number (&segment, i)->in_bell = DOORBELL_ARMED;
       if (code != 0)
         {
           g_set_error (error, G_IO_ERROR, g_io_error_from_errno (code),
@@ -188,8 +197,10 @@ connection_new_pair (gboolean duplex,
                  "Cannot open the descriptors of a new pipe: %s", g_strerror (errno));
   else if (segment_open (&other, handle_steal_fd (&fds.segment), SEGMENT_PIPE, error))
     {
-      *start = connection_new (&segment, TRUE, fds.socket[0], fds.room[0], capacity, duplex);
-      *end = connection_new (&other, FALSE, fds.socket[1], fds.room[1], capacity, duplex);
+      *start = connection_new (&segment, TRUE, fds.socket[0], fds.parcels[0], fds.room[0], capacity,
+                               duplex);
+      *end = connection_new (&other, FALSE, fds.socket[1], fds.parcels[1], fds.room[1], capacity,
+                             duplex);
       return TRUE;
     }
   close_pair_fds (&fds);
@@ -199,27 +210,36 @@ connection_new_pair (gboolean duplex,
 
 /* ---- handles ---- */
 
-/* What cannot be the socket or a bell of a pipe of ours would make us block, or read from
+static gboolean
+is_socket_of (int type, int fd)
+{
+  int domain = 0, found = 0, flags = fcntl (fd, F_GETFL);
+  socklen_t length = sizeof found;
+
+  return flags >= 0 && (flags & O_NONBLOCK) &&
+         getsockopt (fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_UNIX &&
+         getsockopt (fd, SOL_SOCKET, SO_TYPE, &found, &length) == 0 && found == type;
+}
+
+/* What cannot be a socket or a bell of a pipe of ours would make us block, or read from
  * elsewhere. */
 static gboolean
-check_descriptors (int socket, const int *room, gsize n_room, GError **error)
+check_descriptors (int socket, int parcels, const int *room, gsize n_room, GError **error)
 {
-  int type = 0, flags = fcntl (socket, F_GETFL);
-  socklen_t length = sizeof type;
-  gboolean good = flags >= 0 && (flags & O_NONBLOCK) &&
-                  getsockopt (socket, SOL_SOCKET, SO_TYPE, &type, &length) == 0 &&
-                  type == SOCK_STREAM;
+  gboolean good = is_socket_of (SOCK_STREAM, socket) && is_socket_of (SOCK_SEQPACKET, parcels);
   struct stat st;
 
   for (gsize i = 0; good && i < n_room; i++)
     {
-      flags = fcntl (room[i], F_GETFL);
+      int flags = fcntl (room[i], F_GETFL);
+
       good = flags >= 0 && (flags & O_NONBLOCK) && fstat (room[i], &st) == 0 &&
              !S_ISREG (st.st_mode) && !S_ISDIR (st.st_mode);
     }
   if (!good)
-    g_set_error_literal (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CORRUPT,
-                         "The handle's descriptors are not the socket and the doorbells of a pipe");
+    g_set_error_literal (
+        error, SHMOBJ_ERROR, SHMOBJ_ERROR_CORRUPT,
+        "The handle's descriptors are not the sockets and the doorbells of a pipe");
   return good;
 }
 
@@ -232,15 +252,15 @@ connection_from_handle (GVariant *handle_properties, int *fds, gsize n_fds, GErr
   Segment segment;
 
   if (!handle_get_boolean (handle_properties, "start", &start, error) ||
-      !handle_check_fds (n_fds, 3, 4, error) ||
-      !check_descriptors (fds[1], fds + 2, n_fds - 2, error) ||
+      !handle_check_fds (n_fds, 4, 5, error) ||
+      !check_descriptors (fds[1], fds[2], fds + 3, n_fds - 3, error) ||
       !segment_open (&segment, handle_steal_fd (&fds[0]), SEGMENT_PIPE, error))
     return NULL;
 
   capacity = segment_header (&segment)->parameter[PARAMETER_CAPACITY];
   duplex = segment_header (&segment)->parameter[PARAMETER_DUPLEX];
   if (capacity < RING_SIZE_MIN || capacity > RING_CAPACITY_MAX || capacity % 8 != 0 || duplex > 1 ||
-      n_fds != 3 + duplex || segment.size != data_offset (1 + duplex, capacity))
+      n_fds != 4 + duplex || segment.size != data_offset (1 + duplex, capacity))
     {
       g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CORRUPT,
                    "The pipe says that its capacity is %" G_GUINT64_FORMAT
@@ -251,9 +271,9 @@ connection_from_handle (GVariant *handle_properties, int *fds, gsize n_fds, GErr
     }
 
   for (guint i = 0; i <= duplex; i++)
-    room[i] = handle_steal_fd (&fds[2 + i]);
-  return G_OBJECT (
-      connection_new (&segment, start, handle_steal_fd (&fds[1]), room, capacity, duplex));
+    room[i] = handle_steal_fd (&fds[3 + i]);
+  return G_OBJECT (connection_new (&segment, start, handle_steal_fd (&fds[1]),
+                                   handle_steal_fd (&fds[2]), room, capacity, duplex));
 }
 
 HANDLE_CLASS (connection, "Connection", shmobj_connection_get_type, connection_from_handle)
@@ -269,9 +289,10 @@ shmobj_connection_to_handle (ShmobjShareable *shareable, GUnixFDList *list, GErr
     return NULL;
   g_variant_dict_init (&properties, NULL);
   g_variant_dict_insert (&properties, "start", "b", self->start);
-  handle = handle_new ("Connection", g_variant_dict_end (&properties), list,
-                       (int[]){ self->segment.fd, self->socket, self->room[0], self->room[1] },
-                       self->room[1] >= 0 ? 4 : 3, error);
+  handle = handle_new (
+      "Connection", g_variant_dict_end (&properties), list,
+      (int[]){ self->segment.fd, self->socket, self->parcels, self->room[0], self->room[1] },
+      self->room[1] >= 0 ? 5 : 4, error);
   connection_leave (self);
   return handle;
 }
@@ -286,9 +307,10 @@ release (ShmobjConnection *self)
   self->participants.segment = NULL;
   segment_close (&self->segment);
   sys_close (self->socket);
+  sys_close (self->parcels);
   sys_close (self->room[0]);
   sys_close (self->room[1]);
-  self->socket = self->room[0] = self->room[1] = -1;
+  self->socket = self->parcels = self->room[0] = self->room[1] = -1;
 }
 
 gboolean
@@ -353,7 +375,7 @@ static void
 shmobj_connection_init (ShmobjConnection *self)
 {
   self->segment = SEGMENT_INIT;
-  self->socket = self->room[0] = self->room[1] = -1;
+  self->socket = self->parcels = self->room[0] = self->room[1] = -1;
   self->closing = g_cancellable_new ();
 }
 

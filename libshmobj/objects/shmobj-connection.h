@@ -5,8 +5,10 @@
 #error "Only <shmobj.h> can be included directly."
 #endif
 
-#include "shmobj-version-macros.h"
+#include "objects/shmobj-message.h"
+#include "objects/shmobj-shareable.h"
 #include <gio/gio.h>
+#include <gio/gunixfdlist.h>
 
 G_BEGIN_DECLS
 
@@ -52,6 +54,31 @@ gboolean shmobj_connection_send_bytes (ShmobjConnection *self,
                                        gint64 timeout_us,
                                        GCancellable *cancellable,
                                        GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_connection_send_with_fds (ShmobjConnection *self,
+                                          GVariant *value,
+                                          GUnixFDList *fds,
+                                          gint64 timeout_us,
+                                          GCancellable *cancellable,
+                                          GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+void shmobj_connection_send_with_fds_async (ShmobjConnection *self,
+                                            GVariant *value,
+                                            GUnixFDList *fds,
+                                            gint64 timeout_us,
+                                            GCancellable *cancellable,
+                                            GAsyncReadyCallback callback,
+                                            gpointer user_data);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_connection_send_with_fds_finish (ShmobjConnection *self,
+                                                 GAsyncResult *result,
+                                                 GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_connection_send_object (ShmobjConnection *self,
+                                        ShmobjShareable *object,
+                                        gint64 timeout_us,
+                                        GCancellable *cancellable,
+                                        GError **error);
 
 SHMOBJ_AVAILABLE_IN_1_0
 GVariant *shmobj_connection_receive (ShmobjConnection *self,
@@ -73,6 +100,27 @@ GBytes *shmobj_connection_receive_bytes (ShmobjConnection *self,
                                          gint64 timeout_us,
                                          GCancellable *cancellable,
                                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjMessage *shmobj_connection_receive_with_fds (ShmobjConnection *self,
+                                                   gint64 timeout_us,
+                                                   GCancellable *cancellable,
+                                                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+void shmobj_connection_receive_with_fds_async (ShmobjConnection *self,
+                                               gint64 timeout_us,
+                                               GCancellable *cancellable,
+                                               GAsyncReadyCallback callback,
+                                               gpointer user_data);
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjMessage *shmobj_connection_receive_with_fds_finish (ShmobjConnection *self,
+                                                          GAsyncResult *result,
+                                                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjShareable *shmobj_connection_receive_object (ShmobjConnection *self,
+                                                   GType expected,
+                                                   gint64 timeout_us,
+                                                   GCancellable *cancellable,
+                                                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_connection_poll (ShmobjConnection *self,

@@ -37,6 +37,7 @@
 #include "objects/lazy-init.h"
 #include "objects/meeting.h"
 #include "objects/steps.h"
+#include "objects/task.h"
 
 struct _ShmobjListener
 {
@@ -347,8 +348,7 @@ shmobj_listener_accept_async (ShmobjListener *self,
       steps_run_async (&steps, timeout_us, task);
       return;
     }
-  g_task_return_error (task, error);
-  g_object_unref (task);
+  task_fail (task, error);
 }
 
 /**

@@ -15,17 +15,19 @@
 
 #include "base/flight.h"
 #include "base/shmobj-error.h"
+#include "objects/message-private.h"
 #include "objects/queue-private.h"
 #include "objects/shmobj-bindings.h"
 
 struct _ShmobjMessage
 {
   gatomicrefcount refs;
-  ShmobjQueue *queue; /* (owned) */
+  ShmobjQueue *queue; /* (owned) (nullable): who keeps it; NULL: nobody does */
   FlightTicket ticket;
   guint32 holder; /* our token when we received it */
   _Atomic (gboolean) over;
   ShmobjFrame frame; /* (owned) */
+  GUnixFDList *fds;  /* (owned) (nullable): what came with it */
 };
 
 G_STATIC_ASSERT (SHMOBJ_MESSAGE_KIND_BYTES == (int) SHMOBJ_FRAME_BYTES &&
@@ -71,7 +73,8 @@ shmobj_message_ref (ShmobjMessage *self)
 static gboolean
 end_it (ShmobjMessage *self)
 {
-  return participants_me (&self->queue->participants, NULL) == self->holder &&
+  return self->queue != NULL &&
+         participants_me (&self->queue->participants, NULL) == self->holder &&
          !atomic_exchange (&self->over, TRUE);
 }
 
@@ -91,7 +94,8 @@ shmobj_message_unref (ShmobjMessage *self)
   if (end_it (self))
     flight_give_back (&self->queue->ring, self->holder, &self->ticket);
   shmobj_frame_clear (&self->frame);
-  g_object_unref (self->queue);
+  g_clear_object (&self->fds);
+  g_clear_object (&self->queue);
   g_free (self);
 }
 
@@ -131,6 +135,24 @@ GBytes *
 shmobj_message_get_bytes (ShmobjMessage *self)
 {
   return g_bytes_new (self->frame.data, self->frame.size);
+}
+
+/**
+ * shmobj_message_get_fd_list:
+ * @self: a message
+ *
+ * The descriptors that came with the message, through a [class@Shmobj.Connection]. The value's
+ * handles (`h`) are indexes into this list. They are closed with the message, unless you take them
+ * out ([method@Gio.UnixFDList.steal_fds]).
+ *
+ * Returns: (transfer none) (nullable): the list; %NULL: none came
+ *
+ * Since: 1.0
+ */
+GUnixFDList *
+shmobj_message_get_fd_list (ShmobjMessage *self)
+{
+  return self->fds;
 }
 
 /**
@@ -179,7 +201,8 @@ fail_over (GError **error)
  * @self: a message
  * @error: return location for an error
  *
- * Says that the message has been dealt with: it is gone for good.
+ * Says that the message has been dealt with: it is gone for good. One from a connection is so from
+ * the start, and this does nothing.
  *
  * Returns: %TRUE, or %FALSE with `SHMOBJ_ERROR_CLOSED` (it is done, or went back, or the parent
  * process received it)
@@ -189,6 +212,8 @@ fail_over (GError **error)
 gboolean
 shmobj_message_done (ShmobjMessage *self, GError **error)
 {
+  if (self->queue == NULL)
+    return TRUE;
   return (end_it (self) && flight_done (&self->queue->ring, self->holder, &self->ticket)) ||
          fail_over (error);
 }
@@ -201,7 +226,7 @@ shmobj_message_done (ShmobjMessage *self, GError **error)
  * Returns the message to the front of the queue, for another reader.
  *
  * Returns: %TRUE, or %FALSE with `SHMOBJ_ERROR_CLOSED` (it is done, or went back, or the parent
- * process received it)
+ * process received it, or it is from a connection)
  *
  * Since: 1.0
  */
@@ -210,6 +235,19 @@ shmobj_message_give_back (ShmobjMessage *self, GError **error)
 {
   return (end_it (self) && flight_give_back (&self->queue->ring, self->holder, &self->ticket)) ||
          fail_over (error);
+}
+
+ShmobjMessage *
+message_new_taken (ShmobjFrame *frame, GUnixFDList *fds)
+{
+  ShmobjMessage *message = g_new0 (ShmobjMessage, 1);
+
+  g_atomic_ref_count_init (&message->refs);
+  message->over = TRUE;
+  message->frame = *frame;
+  message->fds = fds;
+  *frame = (ShmobjFrame){ 0 };
+  return message;
 }
 
 static ShmobjMessage *

@@ -6,6 +6,7 @@
 #endif
 
 #include "objects/shmobj-queue.h"
+#include <gio/gunixfdlist.h>
 
 G_BEGIN_DECLS
 
@@ -17,7 +18,7 @@ G_BEGIN_DECLS
  * @SHMOBJ_MESSAGE_KIND_VALUE: a #GVariant
  * @SHMOBJ_MESSAGE_KIND_PICKLE: a private pickle of Python, for Python readers that ask for it
  *
- * What a message of a queue is.
+ * What a message is.
  *
  * Since: 1.0
  */
@@ -42,6 +43,9 @@ GType shmobj_message_kind_get_type (void) G_GNUC_CONST;
  * dies before that, the message returns to the front of the queue and goes to another reader,
  * marked as redelivered. So does one that is given back, or freed without having been done.
  *
+ * One that came through a [class@Shmobj.Connection], perhaps with descriptors, is done with from
+ * the start.
+ *
  * Since: 1.0
  */
 typedef struct _ShmobjMessage ShmobjMessage;
@@ -57,6 +61,8 @@ SHMOBJ_AVAILABLE_IN_1_0
 GVariant *shmobj_message_get_value (ShmobjMessage *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 SHMOBJ_AVAILABLE_IN_1_0
 GBytes *shmobj_message_get_bytes (ShmobjMessage *self) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+GUnixFDList *shmobj_message_get_fd_list (ShmobjMessage *self);
 SHMOBJ_AVAILABLE_IN_1_0
 ShmobjMessageKind shmobj_message_get_kind (ShmobjMessage *self);
 SHMOBJ_AVAILABLE_IN_1_0

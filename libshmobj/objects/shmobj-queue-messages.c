@@ -273,7 +273,7 @@ shmobj_queue_put_async (ShmobjQueue *self,
   if (queue_ensure (self, &error))
     channel_put_async (
         &(ChannelAsync){ &self->ring, "queue", timeout_us, self->closing, -1, NULL, NULL }, task,
-        kept);
+        kept, NULL);
   else
     {
       g_task_return_error (task, error);
@@ -538,7 +538,8 @@ shmobj_queue_get_async (ShmobjQueue *self,
   g_task_set_source_tag (task, shmobj_queue_get_async);
   if (queue_ensure (self, &error))
     channel_get_async (
-        &(ChannelAsync){ &self->ring, "queue", timeout_us, self->closing, -1, NULL, NULL }, task);
+        &(ChannelAsync){ &self->ring, "queue", timeout_us, self->closing, -1, NULL, NULL }, task,
+        FALSE);
   else
     {
       g_task_return_error (task, error);

@@ -19,11 +19,17 @@ make_list (void)
   GUnixFDList *list = g_unix_fd_list_new ();
   g_autoptr (ShmobjQueue) queue = shmobj_queue_new (0, 4096, NULL);
   GVariant *handle = shmobj_shareable_to_handle (SHMOBJ_SHAREABLE (queue), list, NULL);
-  int other[] = { -1, -1, sys_memfd ("fuzz"), open ("/dev/null", O_RDWR | O_CLOEXEC),
+  int other[] = { -1,
+                  -1,
+                  -1,
+                  -1,
+                  sys_memfd ("fuzz"),
+                  open ("/dev/null", O_RDWR | O_CLOEXEC),
                   open ("/", O_RDONLY | O_CLOEXEC) };
 
   g_variant_unref (handle); /* only its descriptors are wanted */
   g_assert_cmpint (sys.socketpair (other), ==, 0);
+  g_assert_cmpint (sys.packet_pair (other + 2), ==, 0);
   for (guint i = 0; i < G_N_ELEMENTS (other); i++)
     {
       g_unix_fd_list_append (list, other[i], NULL);

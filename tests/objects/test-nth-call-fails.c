@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define CALLS_MAX 500
 
@@ -91,6 +92,24 @@ try_socketpair (int fds[2])
   return fails () ? -1 : real.socketpair (fds);
 }
 
+static int
+try_packet_pair (int fds[2])
+{
+  return fails () ? -1 : real.packet_pair (fds);
+}
+
+static ssize_t
+try_sendmsg (int fd, const struct msghdr *message, int flags)
+{
+  return fails () ? -1 : real.sendmsg (fd, message, flags);
+}
+
+static ssize_t
+try_recvmsg (int fd, struct msghdr *message, int flags)
+{
+  return fails () ? -1 : real.recvmsg (fd, message, flags);
+}
+
 static long
 try_futex (_Atomic (guint32) *word,
            int operation,
@@ -152,6 +171,23 @@ use_queue (void)
   shmobj_queue_close (queue);
 }
 
+/* A message with descriptors, or what is left of it. */
+static void
+use_descriptors (ShmobjConnection *start, ShmobjConnection *end)
+{
+  g_autoptr (GUnixFDList) list = g_unix_fd_list_new ();
+  GError *error = NULL;
+  ShmobjMessage *message;
+
+  g_assert_cmpint (g_unix_fd_list_append (list, STDERR_FILENO, NULL), ==, 0);
+  succeeded (
+      shmobj_connection_send_with_fds (start, g_variant_new_int32 (1), list, 1000, NULL, &error),
+      &error);
+  message = shmobj_connection_receive_with_fds (end, 1000, NULL, &error);
+  if (succeeded (message != NULL, &error))
+    shmobj_message_unref (message);
+}
+
 static void
 use_pipe (void)
 {
@@ -174,6 +210,7 @@ use_pipe (void)
       if (succeeded (value != NULL, &error))
         g_variant_unref (value);
     }
+  use_descriptors (start, end);
   shmobj_connection_close (start);
 }
 
@@ -237,6 +274,9 @@ main (int argc, char *argv[])
   sys.epoll = try_epoll;
   sys.timerfd = try_timerfd;
   sys.socketpair = try_socketpair;
+  sys.packet_pair = try_packet_pair;
+  sys.sendmsg = try_sendmsg;
+  sys.recvmsg = try_recvmsg;
   sys.futex = try_futex;
   g_test_add_func ("/nth-call-fails/queue", test_queue);
   g_test_add_func ("/nth-call-fails/pipe", test_pipe);

@@ -19,8 +19,8 @@ try_send (gpointer data, gint64 timeout_us, gboolean *interrupted, GError **erro
 {
   Transfer *self = data;
 
-  return shmobj_connection_send_frame (self->connection, &self->frame, timeout_us, interrupted,
-                                       error);
+  return shmobj_connection_send_frame (self->connection, &self->frame, NULL, timeout_us,
+                                       interrupted, error);
 }
 
 static gboolean
@@ -28,8 +28,8 @@ try_receive (gpointer data, gint64 timeout_us, gboolean *interrupted, GError **e
 {
   Transfer *self = data;
 
-  return shmobj_connection_receive_frame (self->connection, self->accept, &self->frame, timeout_us,
-                                          interrupted, error);
+  return shmobj_connection_receive_frame (self->connection, self->accept, &self->frame, NULL,
+                                          timeout_us, interrupted, error);
 }
 
 /* send (obj, timeout=None) */

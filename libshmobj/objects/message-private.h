@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "objects/shmobj-message.h"
+
+#include "base/frame.h"
+
+/* A message that no queue keeps: taken for good. @frame's bytes and @fds (nullable) become its own.
+ */
+ShmobjMessage *message_new_taken (ShmobjFrame *frame, GUnixFDList *fds);
