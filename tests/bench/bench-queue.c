@@ -131,6 +131,8 @@ pipe_create (void)
       !(writing[1] = reading[0] = shmobj_pipe_steal_end (pipe, &error)))
     fail (error);
   message = g_bytes_new_static (channel_plan.buffer, channel_plan.size);
+  /* as in queue_create() */
+  g_assert_null (shmobj_connection_receive (reading[0], 1, NULL, NULL));
 }
 
 static void

@@ -132,6 +132,70 @@ test_sixty_four (void)
   g_test_message ("%s", error->message);
 }
 
+/* So many numbers are free, and no more. */
+static GArray *
+leave_free (guint spare)
+{
+  GArray *taken = g_array_new (FALSE, FALSE, sizeof (int));
+  int fd;
+
+  limit_to (256);
+  while ((fd = dup (STDERR_FILENO)) >= 0)
+    g_array_append_val (taken, fd);
+  for (; spare > 0; spare--)
+    {
+      close (g_array_index (taken, int, taken->len - 1));
+      g_array_set_size (taken, taken->len - 1);
+    }
+  return taken;
+}
+
+static void
+free_all (GArray *taken)
+{
+  for (guint i = 0; i < taken->len; i++)
+    close (g_array_index (taken, int, i));
+  g_array_unref (taken);
+  setrlimit (RLIMIT_NOFILE, &before);
+}
+
+/* A message with forty descriptors for one who may open fewer: nothing is taken, nothing leaks, and
+ * it comes once they can be had. */
+static void
+test_received (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ShmobjPipe) pipe = shmobj_pipe_new (TRUE, 0, &error);
+  g_autoptr (ShmobjConnection) start = shmobj_pipe_steal_start (pipe, &error);
+  g_autoptr (ShmobjConnection) end = shmobj_pipe_steal_end (pipe, &error);
+  g_autoptr (GUnixFDList) list = g_unix_fd_list_new ();
+  g_autoptr (ShmobjMessage) message = NULL;
+  guint used;
+
+  for (int i = 0; i < 40; i++)
+    g_unix_fd_list_append (list, STDERR_FILENO, &error);
+  g_assert_true (
+      shmobj_connection_send_with_fds (start, g_variant_new_int32 (1), list, -1, NULL, &error));
+  g_assert_false (shmobj_connection_poll (start, 0, NULL, &error)); /* opens what they need */
+  g_assert_true (shmobj_connection_poll (end, 0, NULL, &error));
+  used = open_descriptors ();
+  for (guint spare = 0; spare < 40; spare += 13)
+    {
+      GArray *taken = leave_free (spare);
+
+      message = shmobj_connection_receive_with_fds (end, -1, NULL, &error);
+      free_all (taken);
+      g_assert_null (message);
+      g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TOO_MANY_OPEN_FILES);
+      g_clear_error (&error);
+      g_assert_cmpuint (open_descriptors (), ==, used);
+      g_assert_true (shmobj_connection_poll (end, 0, NULL, &error));
+    }
+  message = shmobj_connection_receive_with_fds (end, -1, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (g_unix_fd_list_get_length (shmobj_message_get_fd_list (message)), ==, 40);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -139,5 +203,6 @@ main (int argc, char **argv)
   g_test_add_func ("/descriptors/1000-locks-and-200-queues-below-1024", test_thousand_locks);
   g_test_add_func ("/descriptors/each-can-be-missing", test_none_left);
   g_test_add_func ("/descriptors/clean-error-below-64", test_sixty_four);
+  g_test_add_func ("/descriptors/received-by-one-who-may-not-have-them", test_received);
   return g_test_run ();
 }

@@ -3,7 +3,7 @@
 /* Several processes at each end of a pipe, in every way to wait, some of which are killed all the
  * time. What was sent arrives once, whole, and in each writer's order; at most the message that a
  * killed reader had in its hands is gone; and when the last writer is dead, the readers get what is
- * left, and then the end. */
+ * left, and then the end. The same when every third message comes with descriptors. */
 
 #include <shmobj.h>
 
@@ -34,6 +34,7 @@ typedef struct
   Tally *tally;
   pid_t writers[WRITERS], readers[READERS];
   guint lives, killed_readers;
+  gboolean with_fds;
 } Run;
 
 static GVariant *
@@ -42,6 +43,41 @@ message (guint32 life, guint32 number)
   g_autofree char *text = g_strnfill (number % 400, 'a' + life % 26);
 
   return g_variant_new ("(uus)", life, number, text);
+}
+
+/* Files that say which message they belong to; the message says how many there are. */
+static GUnixFDList *
+files_of (guint32 life, guint32 number)
+{
+  GUnixFDList *list = g_unix_fd_list_new ();
+  const guint32 words[2] = { life, number };
+
+  for (guint i = 0; number % 3 == 0 && i < 1 + number % 4; i++)
+    {
+      int fd = memfd_create ("belongs", MFD_CLOEXEC);
+
+      g_assert_cmpint (write (fd, words, sizeof words), ==, sizeof words);
+      g_assert_cmpint (g_unix_fd_list_append (list, fd, NULL), ==, i);
+      close (fd);
+    }
+  return list;
+}
+
+static void
+expect_files (GUnixFDList *list, guint32 life, guint32 number)
+{
+  gint n = 0;
+  const int *fds = list != NULL ? g_unix_fd_list_peek_fds (list, &n) : NULL;
+
+  g_assert_cmpint (n, ==, number % 3 == 0 ? 1 + number % 4 : 0);
+  for (gint i = 0; i < n; i++)
+    {
+      guint32 words[2];
+
+      g_assert_cmpint (pread (fds[i], words, sizeof words, 0), ==, sizeof words);
+      g_assert_cmpuint (words[0], ==, life);
+      g_assert_cmpuint (words[1], ==, number);
+    }
 }
 
 static void
@@ -53,7 +89,10 @@ write_on (Run *run, guint32 life)
   g_clear_object (&run->start);
   for (guint32 i = 0; i < MESSAGES; i++)
     {
-      shmobj_connection_send (run->end, message (life, i), -1, life % 2 ? never : NULL, &error);
+      g_autoptr (GUnixFDList) files = run->with_fds ? files_of (life, i) : NULL;
+
+      shmobj_connection_send_with_fds (run->end, message (life, i), files, -1,
+                                       life % 2 ? never : NULL, &error);
       g_assert_no_error (error);
       atomic_fetch_add (&run->tally->sent[life], 1);
     }
@@ -62,14 +101,32 @@ write_on (Run *run, guint32 life)
 }
 
 static GVariant *
+take (Run *run, gint64 timeout_us, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (ShmobjMessage) got = NULL;
+  guint32 life, number;
+  GVariant *value;
+
+  if (!run->with_fds)
+    return shmobj_connection_receive (run->start, timeout_us, cancellable, error);
+  got = shmobj_connection_receive_with_fds (run->start, timeout_us, cancellable, error);
+  if (got == NULL)
+    return NULL;
+  value = shmobj_message_get_value (got, error);
+  g_variant_get (value, "(uu&s)", &life, &number, NULL);
+  expect_files (shmobj_message_get_fd_list (got), life, number);
+  return value;
+}
+
+static GVariant *
 receive (Run *run, guint way, GError **error)
 {
   g_autoptr (GCancellable) never = g_cancellable_new ();
 
   if (way == 0)
-    return shmobj_connection_receive (run->start, -1, NULL, error);
+    return take (run, -1, NULL, error);
   if (way == 1)
-    return shmobj_connection_receive (run->start, -1, never, error);
+    return take (run, -1, never, error);
   for (;;)
     {
       g_autoptr (GError) faster = NULL;
@@ -77,7 +134,7 @@ receive (Run *run, guint way, GError **error)
 
       if (!shmobj_connection_poll (run->start, -1, NULL, error))
         return NULL;
-      value = shmobj_connection_receive (run->start, 0, NULL, &faster);
+      value = take (run, 0, NULL, &faster);
       if (value != NULL)
         return value;
       if (!g_error_matches (faster, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
@@ -194,16 +251,23 @@ judge (Run *run)
   g_assert_cmpuint (arrived, >, 0);
 }
 
-static void
-test_crowd (gconstpointer duplex)
+typedef struct
 {
+  gboolean duplex, with_fds;
+} Kind;
+
+static void
+test_crowd (gconstpointer data)
+{
+  const Kind *kind = data;
   const char *slower = g_getenv ("SHMOBJ_TEST_SLOWER");
   guint kills = KILLS / MAX (slower != NULL ? atoi (slower) : 1, 1);
   g_autoptr (GError) error = NULL;
-  g_autoptr (ShmobjPipe) pipe = shmobj_pipe_new (duplex != NULL, 16384, &error);
+  g_autoptr (ShmobjPipe) pipe = shmobj_pipe_new (kind->duplex, 16384, &error);
   Run run = { shmobj_pipe_steal_start (pipe, &error), shmobj_pipe_steal_end (pipe, &error) };
 
   g_assert_no_error (error);
+  run.with_fds = kind->with_fds;
   run.tally =
       mmap (NULL, sizeof *run.tally, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   g_assert_true (run.tally != MAP_FAILED);
@@ -233,7 +297,8 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  g_test_add_data_func ("/pipe-deaths/one-way", NULL, test_crowd);
-  g_test_add_data_func ("/pipe-deaths/two-way", "duplex", test_crowd);
+  g_test_add_data_func ("/pipe-deaths/one-way", &(Kind){ FALSE, FALSE }, test_crowd);
+  g_test_add_data_func ("/pipe-deaths/two-way", &(Kind){ TRUE, FALSE }, test_crowd);
+  g_test_add_data_func ("/pipe-deaths/with-descriptors", &(Kind){ TRUE, TRUE }, test_crowd);
   return g_test_run ();
 }

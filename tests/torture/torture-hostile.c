@@ -34,6 +34,7 @@
 #define LATE_US                                                                                    \
   (5 * G_USEC_PER_SEC) /* guards grant 250 ms each; the rest is for a loaded machine */
 #define STUCK_US (30 * G_USEC_PER_SEC)
+#define NUMBERS_MAX 300 /* of descriptors that a player ever has open */
 
 typedef struct
 {
@@ -319,9 +320,44 @@ poll_one (ShmobjConnection *end)
 }
 
 static void
+send_descriptors (ShmobjConnection *end)
+{
+  g_autoptr (GUnixFDList) list = g_unix_fd_list_new ();
+  GError *error = NULL;
+  gint64 timeout_us;
+
+  for (guint i = roll (4); i > 0; i--)
+    g_unix_fd_list_append (list, STDERR_FILENO, NULL);
+  timeout_us = begin_call ();
+  end_call (timeout_us,
+            shmobj_connection_send_with_fds (end, message (), list, timeout_us,
+                                             maybe_cancellable (), &error),
+            &error);
+}
+
+/* Whatever comes, and whatever is wrong with it, leaves no descriptor behind. */
+static void
+receive_descriptors (ShmobjConnection *end)
+{
+  GError *error = NULL;
+  gint64 timeout_us = begin_call ();
+  ShmobjMessage *got =
+      shmobj_connection_receive_with_fds (end, timeout_us, maybe_cancellable (), &error);
+  int next;
+
+  end_call (timeout_us, got != NULL, &error);
+  g_clear_pointer (&got, shmobj_message_unref);
+  next = dup (STDERR_FILENO);
+  g_assert_cmpint (next, >=, 0);
+  g_assert_cmpint (next, <, NUMBERS_MAX);
+  close (next);
+}
+
+static void
 use_end (gpointer ends, guint number)
 {
-  static void (*const calls[]) (ShmobjConnection *) = { send_one, receive_one, poll_one };
+  static void (*const calls[]) (ShmobjConnection *) = { send_one, receive_one, poll_one,
+                                                        send_descriptors, receive_descriptors };
 
   for (;;)
     calls[roll (G_N_ELEMENTS (calls))](((ShmobjConnection **) ends)[number % 2]);

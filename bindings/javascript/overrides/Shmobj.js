@@ -15,7 +15,7 @@
 // in queue._get(-1, null). A classic script: that is what gjs loads overrides as.
 
 const {Gio, GLib} = imports.gi;
-const {toVariant, toBytes, fromVariant} = imports.overrides.shmobj.values;
+const {carrying, toVariant, toBytes, fromVariant} = imports.overrides.shmobj.values;
 const {adapt, checkOptions, integer, isError, mixIn, timeoutOnly, withDefaults} = imports.overrides.shmobj.calls;
 
 // How many items of a list are read at once while iterating.
@@ -63,6 +63,33 @@ class Queue {
     // Gets until the queue is closed.
     [Symbol.asyncIterator]() {
         return messages(() => this.get_async());
+    }
+}
+
+// What has objects in it goes with their descriptors.
+function sendCarrying(error, suffix, value, options) {
+    if (!isError(error, Shmobj.Error, 'NOT_REPRESENTABLE'))
+        throw error;
+    const fds = new Gio.UnixFDList();
+    const variant = carrying(fds, () => toVariant(value));
+    return this[`send_with_fds${suffix}`](variant, fds, options);
+}
+
+function receiveCarried(error, suffix, options) {
+    if (!isError(error, Shmobj.Error, 'INCOMPATIBLE'))
+        throw error;
+    const message = this[`receive_with_fds${suffix}`](options);
+    return suffix === '' ? valueOf(message) : message.then(valueOf);
+}
+
+function valueOf(message) {
+    return carrying(message.get_fd_list(), () => fromVariant(message._get_value()));
+}
+
+class Message {
+    // With the objects in it, if it came through a connection.
+    get_value() {
+        return valueOf(this);
     }
 }
 
@@ -256,16 +283,17 @@ const METHODS = {
         get_statistics: {result: fromVariant},
         wait: {args: [itself, timeoutOnly]},
     },
-    Message: {
-        get_value: {result: fromVariant},
-    },
     Loan: {
         write_bytes: {args: [index, toBytes]},
     },
     Connection: {
-        send: {args: [toVariant], waits: true},
+        send: {args: [toVariant], waits: true, otherwise: sendCarrying},
         send_bytes: {args: [toBytes], waits: true},
-        receive: {waits: true, result: fromVariant},
+        send_with_fds: {args: [toVariant, itself], waits: true},
+        send_object: {args: [itself], waits: true},
+        receive: {waits: true, result: fromVariant, otherwise: receiveCarried},
+        receive_with_fds: {waits: true},
+        receive_object: {args: [itself], waits: true},
         receive_bytes: {waits: true},
         poll: {waits: true},
     },
@@ -320,7 +348,7 @@ function addSharing(cls) {
     cls.take_inherited = name => Shmobj.Shareable.take_inherited(name, cls);
 }
 
-const MEMBERS = {Queue, Connection, Listener, Pipe, Lock, Manager, List, Dict, Value};
+const MEMBERS = {Queue, Message, Connection, Listener, Pipe, Lock, Manager, List, Dict, Value};
 
 // An exception in here would make the import fail, so what the library has not is left alone.
 var _init = function () {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Connection.send, receive, poll, and their forms for bytes. */
+/* Connection.send, receive, poll, and their forms for bytes. What has objects or descriptors is
+ * converted in Python (shmobj._carrying); here is how it goes and comes. */
 
 #include "methods.h"
 
@@ -11,6 +12,7 @@ typedef struct
 {
   ShmobjConnection *connection;
   ShmobjFrame frame;
+  GUnixFDList *fds; /* (nullable): to send, borrowed; received, owned */
   guint accept;
 } Transfer;
 
@@ -19,7 +21,7 @@ try_send (gpointer data, gint64 timeout_us, gboolean *interrupted, GError **erro
 {
   Transfer *self = data;
 
-  return shmobj_connection_send_frame (self->connection, &self->frame, NULL, timeout_us,
+  return shmobj_connection_send_frame (self->connection, &self->frame, self->fds, timeout_us,
                                        interrupted, error);
 }
 
@@ -28,8 +30,30 @@ try_receive (gpointer data, gint64 timeout_us, gboolean *interrupted, GError **e
 {
   Transfer *self = data;
 
-  return shmobj_connection_receive_frame (self->connection, self->accept, &self->frame, NULL,
+  return shmobj_connection_receive_frame (self->connection, self->accept, &self->frame, &self->fds,
                                           timeout_us, interrupted, error);
+}
+
+/* shmobj._carrying.@name (…), with references that it takes; NULL is an exception already. */
+static PyObject *
+carrying (const char *name, PyObject *arguments)
+{
+  PyObject *function = arguments ? import_from ("shmobj._carrying", name) : NULL;
+  PyObject *result = function ? PyObject_CallObject (function, arguments) : NULL;
+
+  Py_XDECREF (function);
+  Py_XDECREF (arguments);
+  return result;
+}
+
+/* What could not be encoded: are there objects in it, which go as handles? */
+static PyObject *
+send_carrying (PyObject *wrapper, PyObject *value, PyObject *timeout)
+{
+  if (!PyErr_ExceptionMatches (PyExc_TypeError) && !PyErr_ExceptionMatches (PyExc_RuntimeError))
+    return NULL;
+  PyErr_Clear ();
+  return carrying ("send", PyTuple_Pack (3, wrapper, value, timeout ? timeout : Py_None));
 }
 
 /* send (obj, timeout=None) */
@@ -49,15 +73,68 @@ connection_send (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, Py
       !timeout_of (NULL, slots[1], &timeout_us))
     return NULL;
 
-  done = codec_encode (slots[0], allow_pickle, &encoded);
-  if (done)
+  if (!codec_encode (slots[0], allow_pickle, &encoded))
     {
-      self.frame = encoded.frame;
-      done = attempt (try_send, &self, timeout_us);
+      encoded_clear (&encoded);
+      return send_carrying (wrapper, slots[0], slots[1]);
     }
+  self.frame = encoded.frame;
+  done = attempt (try_send, &self, timeout_us);
   encoded_clear (&encoded);
 
   return done ? Py_NewRef (Py_None) : NULL;
+}
+
+/* _send_pickle (data, fds, timeout=None) */
+static PyObject *
+connection_send_pickle (PyObject *wrapper,
+                        PyObject *const *arguments,
+                        Py_ssize_t n,
+                        PyObject *keywords)
+{
+  static const char *const names[] = { "data", "fds", "timeout", NULL };
+  Transfer self = { object_of (wrapper, SHMOBJ_TYPE_CONNECTION) };
+  PyObject *slots[3];
+  gint64 timeout_us;
+  Py_ssize_t size;
+  char *data;
+
+  if (self.connection == NULL || !arguments_take (names, 2, arguments, n, keywords, slots) ||
+      !timeout_of (NULL, slots[2], &timeout_us) ||
+      PyBytes_AsStringAndSize (slots[0], &data, &size) < 0 ||
+      (self.fds = object_of (slots[1], G_TYPE_UNIX_FD_LIST)) == NULL)
+    return NULL;
+
+  shmobj_frame_set_pickle (&self.frame, data, size);
+  return attempt (try_send, &self, timeout_us) ? Py_NewRef (Py_None) : NULL;
+}
+
+/* The numbers of descriptors that are the caller's from now on. */
+static PyObject *
+numbers_of (GUnixFDList *list)
+{
+  gint n = 0;
+  g_autofree int *fds = g_unix_fd_list_steal_fds (list, &n);
+  PyObject *numbers = PyList_New (n);
+
+  for (gint i = 0; numbers != NULL && i < n; i++)
+    PyList_SetItem (numbers, i, PyLong_FromLong (fds[i]));
+  return numbers;
+}
+
+static PyObject *
+take_carried (PyObject *wrapper, Transfer *self)
+{
+  ShmobjFrame *frame = &self->frame;
+  PyObject *numbers = numbers_of (self->fds), *arguments = NULL;
+
+  if (numbers != NULL)
+    arguments = Py_BuildValue ("(Ois#y#N)", wrapper, (int) frame->kind,
+                               frame->type ? frame->type : "", (Py_ssize_t) frame->type_length,
+                               (const char *) frame->data, (Py_ssize_t) frame->size, numbers);
+  shmobj_frame_clear (frame);
+  g_clear_object (&self->fds);
+  return carrying ("received", arguments);
 }
 
 /* receive (timeout=None) */
@@ -79,7 +156,7 @@ connection_receive (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n,
   if (!attempt (try_receive, &self, timeout_us))
     return NULL;
 
-  return codec_take (&self.frame, allow_pickle);
+  return self.fds == NULL ? codec_take (&self.frame, allow_pickle) : take_carried (wrapper, &self);
 }
 
 static gboolean
@@ -109,6 +186,8 @@ connection_poll (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, Py
 PyMethodDef connection_methods[] = {
   { "send", AS_METHOD (connection_send), FAST,
     "send(obj, timeout=None)\n--\n\nSends a value, and waits for room if need be." },
+  { "_send_pickle", AS_METHOD (connection_send_pickle), FAST,
+    "_send_pickle(data, fds, timeout=None)\n--\n\nSends a pickle with descriptors." },
   { "receive", AS_METHOD (connection_receive), FAST,
     "receive(timeout=None)\n--\n\nThe next value; waits for one if need be." },
   { "recv", AS_METHOD (connection_receive), FAST,

@@ -31,17 +31,32 @@ async def _readable(fd, seconds):
         os.close(copy)
 
 
+async def _pause(pause, left):
+    """The descriptor is ready and the attempt is not: there is room, but not for what is large or comes
+    with descriptors."""
+    import asyncio
+
+    await asyncio.sleep(pause if left is None else min(pause, left))
+
+
 async def _patiently(attempt, give_up, fd, timeout):
     timeout_us = _wrap.microseconds(timeout)
     end = GLib.get_monotonic_time() + timeout_us
+    pause = 0.001
     while True:
+        start = GLib.get_monotonic_time()
         try:
             return attempt()
         except give_up:
-            left = None if timeout_us < 0 else (end - GLib.get_monotonic_time()) / 1e6
+            left = None if timeout_us < 0 else (end - start) / 1e6
             if left is not None and left <= 0:
                 raise
         await _readable(fd, left)
+        if GLib.get_monotonic_time() - start < 1000:
+            await _pause(pause, left)
+            pause = min(pause * 2, 0.02)
+        else:
+            pause = 0.001
 
 
 def queue_methods(cls):

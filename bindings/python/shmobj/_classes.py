@@ -5,7 +5,7 @@ translated (shmobj._wrap), then come the protocols of Python, then what makes th
 import gi
 from gi.repository import Gio, GLib, GObject
 
-from . import _asyncio, _connection, _containers, _errors, _listener, _loan, _locks, _manager
+from . import _asyncio, _carrying, _connection, _containers, _errors, _listener, _loan, _locks, _manager
 from . import _memory, _message, _queue, _sharing, _wrap
 
 
@@ -58,6 +58,7 @@ def adapt(module, extension):
     _add(module.Queue, _message.queue_methods(module.Queue))
     _add(module.Queue, _asyncio.queue_methods(module.Queue))
     give(module.Connection, _connection.Methods, _connection.plain_methods)
+    _add(module.Connection, _carrying.methods(module.Connection))
     _add(module.Connection, _asyncio.connection_methods(module.Connection))
     module.Connection.new_for_name = _listener.call(module.Connection)
     _add(module.Listener, _listener.Methods)

@@ -3,7 +3,7 @@
 
 from gi.repository import GLib
 
-from . import _errors, _wrap
+from . import _carrying, _errors, _wrap
 
 
 class Methods:
@@ -92,15 +92,25 @@ def plain_methods(cls):
         else:
             send(connection, value, 0)
 
+    def try_receive(connection):
+        try:
+            return receive(connection, 0)
+        except _errors.Incompatible:
+            return connection.receive_with_fds(0).value
+
     class Plain:
         def send(self, obj, timeout=None):
             """Sends a value, and waits for room if need be."""
-            _wrap.patiently(lambda: try_send(self, obj), _errors.TimedOut, _wrap.microseconds(timeout))
+            try:
+                return _wrap.patiently(lambda: try_send(self, obj), _errors.TimedOut, _wrap.microseconds(timeout))
+            except _errors.NotRepresentable:
+                pass
+            return _carrying.send(self, obj, timeout)
 
         def receive(self, timeout=None):
             """The next value; waits for one if need be."""
             return _wrap.patiently(
-                lambda: receive(self, 0),
+                lambda: try_receive(self),
                 _errors.TimedOut,
                 _wrap.microseconds(timeout),
                 lambda left: poll_in_slices(self, left),

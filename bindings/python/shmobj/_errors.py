@@ -159,6 +159,12 @@ class NoSpace(Error, OSError):
     DOMAIN, CODE = IO_DOMAIN, int(Gio.IOErrorEnum.NO_SPACE)
 
 
+class TooManyOpenFiles(Error, OSError):
+    """This process may not open as many descriptors; close some."""
+
+    DOMAIN, CODE = IO_DOMAIN, int(Gio.IOErrorEnum.TOO_MANY_OPEN_FILES)
+
+
 class MessageTooLarge(Error, ValueError):
     """More than would fit if everything were empty."""
 

@@ -7,7 +7,7 @@
 The end of the block says that the message is done; an exception gives it back to the queue, for
 another reader, and so does the death of the process."""
 
-from . import _errors, _pickle
+from . import _carrying, _errors, _pickle
 
 
 def methods(module):
@@ -21,7 +21,7 @@ def methods(module):
             """What was put."""
             kind = self.get_kind()
             if kind == kinds.VALUE:
-                return self.get_value()
+                return _carrying.message_value(self)
             data = self.get_bytes().get_data() or b""
             if kind == kinds.BYTES:
                 return data
@@ -30,6 +30,13 @@ def methods(module):
                     f"The message is a Python pickle of {len(data)} bytes, and allow_pickle is not set for its queue"
                 )
             return _pickle.loads(data)
+
+        @property
+        def fds(self):
+            """The numbers of the descriptors that came with it. They are closed with the message; whoever
+            wants to keep some copies them, or takes all: message.get_fd_list().steal_fds()."""
+            fds = self.get_fd_list()
+            return list(fds.peek_fds()) if fds else []
 
         @property
         def redelivered(self):

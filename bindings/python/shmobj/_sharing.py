@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Passing objects to processes that `spawn` and `forkserver` start.
 
-As with multiprocessing's own objects this is possible only while a process is being started: the
-object becomes a handle whose descriptors the child inherits. (Children made by `fork` just have the
-objects.)
+As with multiprocessing's own objects this is possible only while a process is being started, or
+through a connection (shmobj._handles): the object becomes a handle whose descriptors the child
+inherits. (Children made by `fork` just have the objects.)
 
 The descriptors of a handle are copies, and multiprocessing wants them open until the child runs,
 which is after the pickling. We keep them until then and no longer: a copy that stays open here would
@@ -15,6 +15,8 @@ pickling, and each `close`.
 import weakref
 
 from gi.repository import Gio, GLib
+
+from . import _handles
 
 _kept = []  # (weak reference to the Popen that starts a child, the descriptors it needs)
 
@@ -62,6 +64,10 @@ def reduce(thing):
     """What every shareable class has as __reduce__."""
     from multiprocessing import context, reduction
 
+    attributes = {"allow_pickle": True} if getattr(thing, "allow_pickle", False) else {}
+    carried = _handles.reduce(thing, attributes)
+    if carried is not None:
+        return carried
     context.assert_spawning(thing)
     sweep()
     fds = Gio.UnixFDList.new()
@@ -74,6 +80,6 @@ def reduce(thing):
             handle.get_type_string(),
             handle.get_data_as_bytes().get_data(),
             [reduction.DupFd(fd) for fd in fds.peek_fds()],
-            {"allow_pickle": True} if getattr(thing, "allow_pickle", False) else {},
+            attributes,
         ),
     )

@@ -5,7 +5,7 @@ The page Values of the documentation is the specification of both."""
 
 from gi.repository import GLib
 
-from . import _errors
+from . import _errors, _handles
 
 DEPTH_MAX = 100
 
@@ -85,6 +85,9 @@ def _convert(value, depth):
             return _dict(value, depth)
         if kind is GLib.Variant:
             return value
+        handle = _handles.handle_of(value)
+        if handle is not None:
+            return handle
     raise _Unrepresentable
 
 
@@ -112,6 +115,10 @@ def from_variant(variant):
     if kind[0] == "m":
         inner = variant.get_maybe()
         return None if inner is None else from_variant(inner)
+    if kind == _handles.TYPE:
+        thing = _handles.object_of(variant)
+        if thing is not None:
+            return thing
     if kind[0] == "(":
         return tuple(from_variant(child) for child in _children(variant))
     if kind[0] == "{":

@@ -103,6 +103,82 @@ test('pipe/a-source-tells-of-messages-and-of-the-end', async () => {
     equal(got, [1, 2, 3]);
 });
 
+test('pipe/a-descriptor-is-readable-while-there-is-something', async () => {
+    const [start, end] = Shmobj.Pipe.new();
+    const got = [];
+    let over = false;
+    start.send(1); // before anybody polls
+    start.send(2);
+    GLib.unix_fd_add_full(GLib.PRIORITY_DEFAULT, end.get_fd(GLib.IOCondition.IN), GLib.IOCondition.IN, () => {
+        try {
+            got.push(end.receive({timeout: 0}));
+        } catch (error) {
+            over = error.matches(Shmobj.Error, Shmobj.Error.PEER_GONE);
+        }
+        return over ? GLib.SOURCE_REMOVE : GLib.SOURCE_CONTINUE;
+    });
+    await until(() => got.length === 2);
+    start.send(3);
+    start.send(new Shmobj.Event());
+    await until(() => got.length === 4);
+    start.close();
+    await until(() => over);
+    equal(got.slice(0, 3), [1, 2, 3]);
+    isTrue(got[3] instanceof Shmobj.Event);
+});
+
+test('pipe/objects-anywhere-in-a-value', async () => {
+    const [start, end] = Shmobj.Pipe.new();
+    const queue = new Shmobj.Queue();
+    const event = new Shmobj.Event();
+    const works = received => {
+        queue.put('through');
+        equal(received.jobs.get({timeout: 0}), 'through');
+        equal(received.more[1], 5);
+        received.more[0].set();
+        equal(event.is_set(), true);
+        event.clear();
+    };
+    start.send({jobs: queue, more: [event, 5]});
+    works(end.receive());
+    await start.send_async({jobs: queue, more: [event, 5]});
+    works(await end.receive_async());
+    start.send([queue, queue]);
+    works({jobs: end.receive_with_fds().get_value()[1], more: [event, 5]});
+    start.send_object(queue);
+    works({jobs: end.receive_object(Shmobj.Queue, {timeout: 0}), more: [event, 5]});
+    start.send(queue);
+    throws(() => end.receive_object(Shmobj.Lock), Shmobj.Error, Shmobj.Error.WRONG_KIND);
+    throws(() => queue.put(event), Shmobj.Error, Shmobj.Error.NOT_REPRESENTABLE);
+    throws(() => start.send(new Gio.Cancellable()), Shmobj.Error, Shmobj.Error.NOT_REPRESENTABLE);
+    await rejects(start.send_async([queue, () => 1]), Shmobj.Error, Shmobj.Error.NOT_REPRESENTABLE);
+    throws(() => end.receive({timeout: 0}), Gio.IOErrorEnum, Gio.IOErrorEnum.TIMED_OUT);
+    const waits = end.receive_async();
+    start.send({jobs: queue, more: [event, 5]});
+    works(await waits);
+});
+
+test('pipe/descriptors', async () => {
+    const [start, end] = Shmobj.Pipe.new();
+    const fds = new Gio.UnixFDList();
+    for (let i = 0; i < 2; i++)
+        fds.append(1);
+    start.send_with_fds({a: 1}, fds);
+    const message = end.receive_with_fds({timeout: 0});
+    equal(message.get_value(), {a: 1});
+    equal(message.get_fd_list().get_length(), 2);
+    await start.send_with_fds_async('later', fds, {timeout: 1000});
+    equal((await end.receive_with_fds_async({timeout: 1000})).get_fd_list().get_length(), 2);
+    start.send_with_fds('the value alone', fds);
+    equal(end.receive(), 'the value alone');
+    start.send('none');
+    equal(end.receive_with_fds().get_fd_list(), null);
+    for (let i = 2; i < 254; i++)
+        fds.append(1);
+    throws(() => start.send_with_fds(null, fds), Gio.IOErrorEnum, Gio.IOErrorEnum.MESSAGE_TOO_LARGE);
+    equal(end.poll({timeout: 0}), false);
+});
+
 test('listener/meets-callers-by-name', async () => {
     const {Connection, Listener} = Shmobj;
     const listener = new Listener({name: 'javascript'});

@@ -197,6 +197,47 @@ void test_handles () {
   });
 }
 
+async Shmobj.Message receive_later (Shmobj.Connection connection) throws Error {
+  return yield connection.receive_with_fds_async ();
+}
+
+void test_sent_objects () {
+  check (() => {
+    var pipe = new Shmobj.Pipe ();
+    var start = pipe.steal_start (), end = pipe.steal_end ();
+    var queue = new Shmobj.Queue ();
+    var fds = new UnixFDList ();
+
+    start.send_object (queue);
+    var again = end.receive_object (typeof (Shmobj.Queue)) as Shmobj.Queue;
+    queue.put ("through the other one");
+    assert ((string) again.get () == "through the other one");
+
+    start.send_with_fds (new Variant ("(s@(sa{sv}ah))", "jobs", queue.to_handle (fds)), fds);
+    AsyncResult? received = null;
+    receive_later.begin (end, (source, ready) => received = ready);
+    while (received == null)
+      MainContext.default ().iteration (true);
+    var message = receive_later.end (received);
+    var handle = message.get_value ().get_child_value (1);
+    again = Shmobj.Shareable.new_from_handle (typeof (Shmobj.Queue), handle, message.get_fd_list ()) as Shmobj.Queue;
+    queue.put (5);
+    assert ((int) again.get () == 5);
+
+    fds = new UnixFDList ();
+    fds.append (1);
+    start.send_with_fds ("a descriptor", fds, 0);
+    try {
+      end.receive (0);
+      assert_not_reached ();
+    } catch (Shmobj.Error.INCOMPATIBLE error) {
+    }
+    assert (end.receive_with_fds (0).get_fd_list ().get_length () == 1);
+    start.send ("none");
+    assert (end.receive_with_fds (0).get_fd_list () == null);
+  });
+}
+
 int main (string[] args) {
   Test.init (ref args);
   Test.add_func ("/vala/queue/arguments-may-be-left-out", test_queue);
@@ -208,5 +249,6 @@ int main (string[] args) {
   Test.add_func ("/vala/listener", test_listener);
   Test.add_func ("/vala/lock-and-event", test_lock_and_event);
   Test.add_func ("/vala/handle-is-the-same-object", test_handles);
+  Test.add_func ("/vala/pipe-carries-objects-and-descriptors", test_sent_objects);
   return Test.run ();
 }

@@ -47,19 +47,27 @@ function integer(otherwise) {
 
 const same = value => value;
 
+function rethrow(error) {
+    throw error;
+}
+
 // A method that does as `raw` with its arguments converted, one by one, by `args`, and its result by `result`; if it
-// waits, options come last.
-function adapted(raw, {args = [], waits = false, result = same}) {
+// waits, options come last. An error goes to `otherwise`, which throws it or does the same in another way.
+function adapted(raw, {args = [], waits = false, result = same, otherwise = rethrow}) {
     return function (...given) {
-        const passed = args.map((convert, i) => convert(given[i]));
-        if (waits)
-            passed.push(...waiting(given[args.length]));
-        return result(raw.apply(this, passed));
+        try {
+            const passed = args.map((convert, i) => convert(given[i]));
+            if (waits)
+                passed.push(...waiting(given[args.length]));
+            return result(raw.apply(this, passed));
+        } catch (error) {
+            return otherwise.call(this, error, '', ...given);
+        }
     };
 }
 
 // The same as a promise.
-function promised(start, finish, {args = [], result = same}) {
+function promised(start, finish, {args = [], result = same, otherwise = rethrow}) {
     return function (...given) {
         return new Promise((resolve, reject) => {
             const passed = args.map((convert, i) => convert(given[i]));
@@ -70,7 +78,7 @@ function promised(start, finish, {args = [], result = same}) {
                     reject(error);
                 }
             });
-        });
+        }).catch(error => otherwise.call(this, error, '_async', ...given));
     };
 }
 

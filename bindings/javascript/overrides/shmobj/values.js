@@ -18,6 +18,7 @@ const SAFE = BigInt(Number.MAX_SAFE_INTEGER);
 const type = string => new GLib.VariantType(string);
 const BYTES = type('ay');
 const VARIANT = type('v');
+const HANDLE = '(sa{sv}ah)';
 
 // One constructor per basic type.
 const CREATE = {
@@ -44,6 +45,29 @@ function notRepresentable(what) {
         code: Shmobj.Error.NOT_REPRESENTABLE,
         message: `${what} cannot be carried to other programs; see what can on the page Values of the documentation`,
     });
+}
+
+// Where descriptors go with a value, objects are values too: their handles name them by their places in this list. Set
+// while one value is converted, by carrying().
+let carried = null;
+
+function carrying(fds, callback) {
+    const before = carried;
+    carried = fds;
+    try {
+        return callback();
+    } finally {
+        carried = before;
+    }
+}
+
+function isShareable(value) {
+    return carried !== null && value instanceof imports.gi.Shmobj.Shareable;
+}
+
+function objectOf(handle) {
+    const {Shareable} = imports.gi.Shmobj;
+    return Shareable.new_from_handle(Shareable, handle, carried);
 }
 
 function nameOf(value) {
@@ -130,6 +154,8 @@ function objectToVariant(value, depth) {
         return value;
     if (value instanceof Uint8Array || value instanceof GLib.Bytes)
         return GLib.Variant.new_from_bytes(BYTES, value, true);
+    if (isShareable(value))
+        return value.to_handle(carried);
     if (depth < 4)
         throw notRepresentable('A value nested this deep, perhaps in itself,');
     if (Array.isArray(value))
@@ -230,6 +256,8 @@ function containerFromVariant(variant, string) {
     case 'a':
         return string[1] === '{' ? dictFromVariant(variant, string[2]) : arrayFromVariant(variant, string.slice(1));
     default: // tuples
+        if (string === HANDLE && carried !== null)
+            return objectOf(variant);
         return children(variant).map(fromVariant);
     }
 }
