@@ -23,8 +23,6 @@
 #include <errno.h>
 #include <glib-unix.h>
 
-#define LIMIT_SLICE_US 5000
-
 typedef struct
 {
   ChannelAsync channel;
@@ -144,9 +142,10 @@ complete (Operation *operation, GTask *task, RingStatus status, ShmobjFrame *fra
 static void
 fail_over (Operation *operation, GTask *task)
 {
-  g_task_return_new_error (task, SHMOBJ_ERROR, SHMOBJ_ERROR_PEER_GONE,
-                           "Nobody holds the other end of the %s any more",
-                           operation->channel.noun);
+  GError *error = NULL;
+
+  channel_set_over_error (operation->channel.noun, &error);
+  g_task_return_error (task, error);
 }
 
 static void
@@ -237,7 +236,7 @@ set_alarm (Operation *operation)
          left_us;
 
   if (operation->unsent && operation->parcel->code != EAGAIN)
-    look_us = LIMIT_SLICE_US;
+    look_us = MESSAGE_FDS_LIMIT_SLICE_US;
   left_us = lookout_sooner (wait_left (operation->deadline_us), look_us);
   g_source_set_ready_time (operation->source, left_us < 0 ? -1 : g_get_monotonic_time () + left_us);
 }

@@ -61,6 +61,13 @@ set_stuck_error (Ring *ring, const char *noun, GError **error)
                "%s was stopped in the middle of using the %s; let it run on or end it", who, noun);
 }
 
+void
+channel_set_over_error (const char *noun, GError **error)
+{
+  g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_PEER_GONE,
+               "Nobody holds the other end of the %s any more", noun);
+}
+
 static void
 set_no_numbers_error (const char *noun, GError **error)
 {

@@ -61,6 +61,8 @@ RingStatus channel_get_frame (Ring *ring,
                               const RingPatience *patience);
 void channel_set_error (
     Ring *ring, const char *noun, RingStatus status, const ShmobjFrame *frame, GError **error);
+/* Nobody is at the other end. */
+void channel_set_over_error (const char *noun, GError **error);
 
 /* TRUE when a get (G_IO_IN) or a put of a small message (G_IO_OUT) may succeed; FALSE when the time
  * ran out or a signal handler ran. */

@@ -32,7 +32,6 @@
 #include <poll.h>
 
 #define LOOK_SLICE_US 50000
-#define LIMIT_SLICE_US 5000
 #define NAP_US 4000
 
 gboolean
@@ -164,7 +163,7 @@ call_wait_to_send (Call *call, int code)
     return WAITED_TIMED_OUT;
   if (code == EAGAIN)
     return sleep_for (call, call->self->parcels, POLLOUT, -1);
-  return sleep_for (call, -1, 0, LIMIT_SLICE_US);
+  return sleep_for (call, -1, 0, MESSAGE_FDS_LIMIT_SLICE_US);
 }
 
 /* ---- what is said ---- */
@@ -172,8 +171,7 @@ call_wait_to_send (Call *call, int code)
 gboolean
 call_fail_over (GError **error)
 {
-  g_set_error_literal (error, SHMOBJ_ERROR, SHMOBJ_ERROR_PEER_GONE,
-                       "Nobody holds the other end of the pipe any more");
+  channel_set_over_error ("pipe", error);
   return FALSE;
 }
 

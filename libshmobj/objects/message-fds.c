@@ -6,6 +6,7 @@
 #include "objects/message-fds.h"
 
 #include "base/shmobj-error.h"
+#include "objects/channel.h"
 
 #include <errno.h>
 #include <string.h>
@@ -31,8 +32,7 @@ message_fds_set_unsent_error (int code, GError **error)
 
   getrlimit (RLIMIT_NOFILE, &limit);
   if (message_fds_is_over (code))
-    g_set_error_literal (error, SHMOBJ_ERROR, SHMOBJ_ERROR_PEER_GONE,
-                         "Nobody holds the other end of the pipe any more");
+    channel_set_over_error ("pipe", error);
   else if (code == EAGAIN)
     g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT,
                          "The pipe had no room for more messages with descriptors in time");

@@ -7,6 +7,10 @@
 
 /* Descriptors that go with a message (objects/message-fds.c). */
 
+/* Where too much is under way between all processes of the user nothing tells when there is room:
+ * one looks again after so long. */
+#define MESSAGE_FDS_LIMIT_SLICE_US 5000
+
 /* A list's descriptors, lent to @parcel for sending. FALSE with G_IO_ERROR_MESSAGE_TOO_LARGE. */
 gboolean message_fds_lend (GUnixFDList *fds, Parcel *parcel, GError **error);
 /* Those that came; NULL: none did. */

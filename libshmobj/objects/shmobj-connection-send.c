@@ -124,6 +124,21 @@ shmobj_connection_send_frame (ShmobjConnection *self,
   return send_frame (self, frame, fds, timeout_us, NULL, interrupted, error);
 }
 
+static gboolean
+send_value (ShmobjConnection *self,
+            GVariant *value,
+            GUnixFDList *fds,
+            gint64 timeout_us,
+            GCancellable *cancellable,
+            GError **error)
+{
+  g_autoptr (GVariant) kept = g_variant_ref_sink (value);
+  ShmobjFrame frame;
+
+  shmobj_frame_set_variant (&frame, kept);
+  return send_frame (self, &frame, fds, timeout_us, cancellable, NULL, error);
+}
+
 /**
  * shmobj_connection_send:
  * @self: a connection
@@ -152,15 +167,10 @@ shmobj_connection_send (ShmobjConnection *self,
                         GCancellable *cancellable,
                         GError **error)
 {
-  g_autoptr (GVariant) kept = NULL;
-  ShmobjFrame frame;
-
   g_return_val_if_fail (SHMOBJ_IS_CONNECTION (self), FALSE);
   g_return_val_if_fail (value != NULL, FALSE);
 
-  kept = g_variant_ref_sink (value);
-  shmobj_frame_set_variant (&frame, kept);
-  return send_frame (self, &frame, NULL, timeout_us, cancellable, NULL, error);
+  return send_value (self, value, NULL, timeout_us, cancellable, error);
 }
 
 /**
@@ -294,16 +304,11 @@ shmobj_connection_send_with_fds (ShmobjConnection *self,
                                  GCancellable *cancellable,
                                  GError **error)
 {
-  g_autoptr (GVariant) kept = NULL;
-  ShmobjFrame frame;
-
   g_return_val_if_fail (SHMOBJ_IS_CONNECTION (self), FALSE);
   g_return_val_if_fail (value != NULL, FALSE);
   g_return_val_if_fail (fds == NULL || G_IS_UNIX_FD_LIST (fds), FALSE);
 
-  kept = g_variant_ref_sink (value);
-  shmobj_frame_set_variant (&frame, kept);
-  return send_frame (self, &frame, fds, timeout_us, cancellable, NULL, error);
+  return send_value (self, value, fds, timeout_us, cancellable, error);
 }
 
 /**

@@ -4,6 +4,7 @@
 /* What the tests of descriptors through a Connection share: files that say which number they are,
  * and a count of what is open before and after. */
 
+#include "../count-fds.h"
 #include "connection-fixture.h"
 
 #include "base/sys.h"
@@ -16,17 +17,6 @@
 
 static SysCalls real;
 
-static inline guint
-open_descriptors (void)
-{
-  g_autoptr (GDir) dir = g_dir_open ("/proc/self/fd", 0, NULL);
-  guint n = 0;
-
-  while (g_dir_read_name (dir) != NULL)
-    n++;
-  return n;
-}
-
 static guint used; /* before the test */
 
 static inline void
@@ -36,7 +26,7 @@ set_up_counting (Fixture *f, gconstpointer one_way)
 
   g_cancellable_get_fd (cancellable);
   g_cancellable_release_fd (cancellable);
-  used = open_descriptors ();
+  used = count_fds ();
   real = sys;
   set_up (f, one_way);
 }
@@ -46,7 +36,7 @@ tear_down_counting (Fixture *f, gconstpointer one_way)
 {
   sys = real;
   tear_down (f, one_way);
-  g_assert_cmpuint (open_descriptors (), ==, used);
+  g_assert_cmpuint (count_fds (), ==, used);
 }
 
 /* A file that says which number it is. */

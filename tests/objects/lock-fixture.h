@@ -3,9 +3,10 @@
 
 /* What the tests of locks and events share. */
 
+#include "../count-fds.h"
+
 #include <gio/gio.h>
 
-#include <dirent.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -13,18 +14,6 @@
 
 #define SECOND G_USEC_PER_SEC
 #define LONG_US (60 * SECOND) /* a deadline that only a bug reaches */
-
-static inline guint
-count_fds (void)
-{
-  DIR *dir = opendir ("/proc/self/fd");
-  guint count = 0;
-
-  while (readdir (dir) != NULL)
-    count++;
-  closedir (dir);
-  return count;
-}
 
 /* Memory that children see too, all zeros. */
 static inline gpointer

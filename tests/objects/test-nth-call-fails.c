@@ -4,13 +4,13 @@
  * queue and a pipe, using and closing them. What fails gives an error that says something, what
  * does not goes on, and no descriptor is left open. */
 
+#include "../count-fds.h"
 #include "../fuzz/fuzz.h"
 
 #include "base/sys.h"
 
 #include <shmobj.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -121,18 +121,6 @@ try_futex (_Atomic (guint32) *word,
   return fails () ? -1 : real.futex (word, operation, value, timeout, word2, value3);
 }
 
-static guint
-open_descriptors (void)
-{
-  DIR *dir = opendir ("/proc/self/fd");
-  guint n = 0;
-
-  while (readdir (dir) != NULL)
-    n++;
-  closedir (dir);
-  return n;
-}
-
 /* TRUE: done; else @error says why not. */
 static gboolean
 succeeded (gboolean success, GError **error)
@@ -218,13 +206,13 @@ use_pipe (void)
 static gboolean
 fail_one (void (*use) (void), guint n)
 {
-  guint before = open_descriptors ();
+  guint before = count_fds ();
 
   calls = failed = 0;
   failing = n;
   use ();
   failing = 0;
-  g_assert_cmpuint (open_descriptors (), ==, before);
+  g_assert_cmpuint (count_fds (), ==, before);
   return failed > 0;
 }
 

@@ -3,12 +3,13 @@
 /* Handles and inheritance, with two small classes of our own: what a handle carries, and what
  * happens to one that lies. */
 
+#include "../count-fds.h"
+
 #include "base/shmobj-error.h"
 #include "base/sys.h"
 #include "objects/handle.h"
 #include "objects/shmobj-shareable.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -134,18 +135,6 @@ assert_note (Note *note, guint64 number, gsize n_fds)
       g_assert_cmpint (lseek (note->fds[i], 0, SEEK_END), ==, i + 1);
       g_assert_cmpint (fcntl (note->fds[i], F_GETFD), ==, FD_CLOEXEC);
     }
-}
-
-static guint
-count_fds (void)
-{
-  DIR *dir = opendir ("/proc/self/fd");
-  guint count = 0;
-
-  while (readdir (dir) != NULL)
-    count++;
-  closedir (dir);
-  return count;
 }
 
 static void

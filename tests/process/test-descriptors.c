@@ -3,6 +3,8 @@
 /* How many objects fit in a process with the usual limit on descriptors, and what one is told who
  * has none left. */
 
+#include "../count-fds.h"
+
 #include <shmobj.h>
 
 #include <sys/resource.h>
@@ -78,17 +80,6 @@ try_everything (GError **error)
     }
 }
 
-static guint
-open_descriptors (void)
-{
-  g_autoptr (GDir) dir = g_dir_open ("/proc/self/fd", 0, NULL);
-  guint n = 0;
-
-  while (g_dir_read_name (dir) != NULL)
-    n++;
-  return n;
-}
-
 static void
 test_none_left (void)
 {
@@ -97,7 +88,7 @@ test_none_left (void)
 
   try_everything (&error);
   g_assert_no_error (error);
-  used = open_descriptors ();
+  used = count_fds ();
   for (guint spare = 0; spare < 24; spare++)
     {
       limit_to (used - 1 + spare);
@@ -109,7 +100,7 @@ test_none_left (void)
           g_clear_error (&error);
           failures++;
         }
-      g_assert_cmpuint (open_descriptors (), <=, used);
+      g_assert_cmpuint (count_fds (), <=, used);
     }
   g_assert_cmpuint (failures, >=, 5);
   try_everything (&error);
@@ -178,7 +169,7 @@ test_received (void)
       shmobj_connection_send_with_fds (start, g_variant_new_int32 (1), list, -1, NULL, &error));
   g_assert_false (shmobj_connection_poll (start, 0, NULL, &error)); /* opens what they need */
   g_assert_true (shmobj_connection_poll (end, 0, NULL, &error));
-  used = open_descriptors ();
+  used = count_fds ();
   for (guint spare = 0; spare < 40; spare += 13)
     {
       GArray *taken = leave_free (spare);
@@ -188,7 +179,7 @@ test_received (void)
       g_assert_null (message);
       g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TOO_MANY_OPEN_FILES);
       g_clear_error (&error);
-      g_assert_cmpuint (open_descriptors (), ==, used);
+      g_assert_cmpuint (count_fds (), ==, used);
       g_assert_true (shmobj_connection_poll (end, 0, NULL, &error));
     }
   message = shmobj_connection_receive_with_fds (end, -1, NULL, &error);

@@ -4,6 +4,7 @@
  * change of the shared memory and each system call. The others find each message whole, with its
  * descriptors, or not at all; nothing that the dead had on its way stays open; and all goes on. */
 
+#include "../count-fds.h"
 #include "ring-place.h"
 #include "stepper.h"
 
@@ -247,27 +248,16 @@ run_to (const Scene *scene, guint point)
   return more;
 }
 
-static guint
-open_descriptors (void)
-{
-  g_autoptr (GDir) dir = g_dir_open ("/proc/self/fd", 0, NULL);
-  guint n = 0;
-
-  while (g_dir_read_name (dir) != NULL)
-    n++;
-  return n;
-}
-
 static void
 test_scene (gconstpointer scene)
 {
   const char *slower = g_getenv ("SHMOBJ_TEST_SLOWER");
   guint step = slower != NULL ? MAX (atoi (slower), 1) : 1, before = deaths;
-  guint open_before = open_descriptors ();
+  guint open_before = count_fds ();
 
   for (guint point = 1; run_to (scene, point); point += step)
     ;
-  g_assert_cmpuint (open_descriptors (), ==, open_before);
+  g_assert_cmpuint (count_fds (), ==, open_before);
   g_test_message ("%u deaths", deaths - before);
 }
 
