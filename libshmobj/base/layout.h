@@ -6,8 +6,8 @@
  *
  * All segments begin alike; integers are in native byte order (a segment never leaves its machine):
  *
- *     0        4096                    69632                          size
- *     [ header ][ slots, 1024 x 64 B  ][ what the kind holds          ]
+ *     0        64         4096                    69632                     size
+ *     [ header ][ arrivals ][ slots, 1024 x 64 B  ][ what the kind holds     ]
  *
  *     kind       at 69632
  *     QUEUE      [ RingShared, 4096 ][ ring's data: capacity + 4096 ][ FlightShared ][ messages in
@@ -23,7 +23,7 @@
 #include <stdatomic.h>
 
 #define LAYOUT_MAGIC G_GUINT64_CONSTANT (0x314a424f4d4853c4) /* "\xc4SHMOBJ1" */
-#define LAYOUT_VERSION 3
+#define LAYOUT_VERSION 4
 #define LAYOUT_BYTE_ORDER 0x01020304
 #define LAYOUT_PAGE 4096
 
@@ -56,6 +56,9 @@ typedef struct
 } SegmentHeader;
 
 G_STATIC_ASSERT (sizeof (SegmentHeader) == 64);
+
+/* How often somebody took a slot: behind the header, and never checked. */
+#define ARRIVALS_OFFSET 64
 
 /* One participant. Only the token decides anything; the rest is for people to read. */
 typedef struct

@@ -6,15 +6,24 @@
  * A death makes no noise here, so sleeping readers look up: every 100 ms while something is in
  * others' hands. How one sleeps says whether that can be known beforehand:
  *   - In a seat. Whatever is received later was put later, and that put wakes who is in the seat.
+ *   - Behind the seat. Who is in it may be killed together with a holder, as with all of a
+ * container. So one of those who queue, the deputy, looks as often; the others once a second.
  *   - By the bell, in a poll() or a main loop. The bell rings for a put, but the one who receives
  * the message may find nothing more, and silence the bell, before another poller has run at all;
  * that one sleeps on and knows nothing of the flight. So who is not alone looks once a second,
- * too, in a queue where messages are received.
+ * too, whether or not anything was ever received.
  *   - By a bare descriptor. Its holder does not tell us when it sleeps, and only a descriptor can
  * wake it: it is given an epoll of the bell and a timer. Every try that finds nothing sets the
  * timer anew, or stops it.
  *
- * A lone sleeper, and a queue that nobody receives from, have no timer.
+ * A lone sleeper has no timer, and in the seat none but for what is in flight.
+ *
+ *     deputy    [ token of the one who looks behind the seat, or 0 ]
+ *
+ * A deputy that lives looks every 100 ms: it takes the word before it sleeps so, and clears it
+ * before it sleeps for longer or leaves. Whoever is in the seat wakes one of those who queue when
+ * there is no deputy, or the kernel says that it is dead, and once more after 100 ms if that one
+ * was not yet asleep. Killed with the word taken, it is replaced by who then queues.
  *
  * Forks. A child has its parent's epoll and timer. Whichever sets the timer has just looked itself,
  * for both of them.
@@ -37,17 +46,48 @@ lookout_told_us (Ring *ring, guint32 me)
   return flight_is_with_others (ring, me) ? HELD_LOOK_US : -1;
 }
 
+void
+lookout_leave (Ring *ring, guint32 me)
+{
+  guint32 seen = me;
+
+  if (atomic_load_explicit (&ring->shared->deputy, memory_order_relaxed) == me)
+    atomic_compare_exchange_strong (&ring->shared->deputy, &seen, 0);
+}
+
+gboolean
+lookout_wants_deputy (Ring *ring)
+{
+  guint32 deputy = atomic_load (&ring->shared->deputy);
+
+  return deputy == 0 || participants_is_dead (ring->participants, deputy);
+}
+
+gint64
+lookout_behind_us (Ring *ring, guint32 me)
+{
+  guint32 deputy = atomic_load (&ring->shared->deputy);
+
+  if (!flight_is_with_others (ring, me))
+    {
+      lookout_leave (ring, me);
+      return -1;
+    }
+  if (deputy == me)
+    return HELD_LOOK_US;
+  if (deputy != 0 && !participants_is_dead (ring->participants, deputy))
+    return -1;
+  return atomic_compare_exchange_strong (&ring->shared->deputy, &deputy, me) ? HELD_LOOK_US : -1;
+}
+
 gint64
 lookout_by_bell_us (Ring *ring, guint32 me)
 {
-  ParticipantInfo other;
-  guint32 number = 0;
-
-  if (!flight_is_used (ring))
+  if (ring->flight == NULL)
     return -1;
   if (flight_is_with_others (ring, me))
     return HELD_LOOK_US;
-  return participants_next (ring->participants, &number, &other) ? POOL_LOOK_US : -1;
+  return participants_in_company (ring->participants) ? POOL_LOOK_US : -1;
 }
 
 static int

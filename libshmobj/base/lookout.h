@@ -8,6 +8,12 @@
 
 /* For who is woken by every put, and so knows what was in flight when it fell asleep. */
 gint64 lookout_told_us (Ring *ring, guint32 me);
+/* For who queues behind the one in the seat: that one may die together with a holder, and so one of
+ * the queue, the deputy, looks, too. Until lookout_leave(). */
+gint64 lookout_behind_us (Ring *ring, guint32 me);
+void lookout_leave (Ring *ring, guint32 me);
+/* From the seat, when there is a reason to look: is there no deputy, or a dead one? */
+gboolean lookout_wants_deputy (Ring *ring);
 /* For who sleeps by the bell, which another one may silence first. */
 gint64 lookout_by_bell_us (Ring *ring, guint32 me);
 

@@ -27,6 +27,10 @@
  * same description. A process that closes all descriptors like a daemon gives up its slots and
  * looks dead.
  *
+ * Company. Whether there is anybody else is asked whenever a main loop goes to sleep
+ * (base/lookout.c), so the answer is kept. Alone one stays until another one arrives: `arrivals` is
+ * counted up by who has taken and signed its slot. Killed before that, it never did anything.
+ *
  * Cost (2 cores, virtual): joining 8 µs, asking 0.3 µs beside ten others, 3.4 beside a thousand.
  */
 
@@ -40,10 +44,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#define COMPANY_US G_USEC_PER_SEC
+
 static Slot *
 slot_of (Participants *self, guint32 number)
 {
   return segment_at (self->segment, SLOTS_OFFSET + number * sizeof (Slot), sizeof (Slot));
+}
+
+static _Atomic (guint32) *
+arrivals_of (Participants *self)
+{
+  return segment_at (self->segment, ARRIVALS_OFFSET, sizeof (guint32));
 }
 
 static void
@@ -155,6 +167,7 @@ take_slot (Participants *self, int fd, GError **error)
     token += SLOT_COUNT;
   atomic_store_explicit (&slot->token, token, memory_order_release);
   sign (slot);
+  atomic_fetch_add (arrivals_of (self), 1);
   return token;
 }
 
@@ -234,6 +247,28 @@ participants_next (Participants *self, guint32 *number, ParticipantInfo *info)
         return TRUE;
     }
   return FALSE;
+}
+
+gboolean
+participants_in_company (Participants *self)
+{
+  guint64 arrivals = (guint64) atomic_load (arrivals_of (self)) + 1;
+  ParticipantInfo other;
+  guint32 number = 0;
+  gint64 now_us;
+
+  if (atomic_load_explicit (&self->alone_at, memory_order_relaxed) == arrivals)
+    return FALSE;
+  now_us = g_get_monotonic_time ();
+  if (now_us < atomic_load_explicit (&self->company_until_us, memory_order_relaxed))
+    return TRUE;
+  if (!participants_next (self, &number, &other))
+    {
+      atomic_store_explicit (&self->alone_at, arrivals, memory_order_relaxed);
+      return FALSE;
+    }
+  atomic_store_explicit (&self->company_until_us, now_us + COMPANY_US, memory_order_relaxed);
+  return TRUE;
 }
 
 char *

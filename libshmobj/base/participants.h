@@ -13,6 +13,10 @@ typedef struct
   _Atomic (guint32) joined; /* the fork generation in which we took our slot */
   int fd; /* (owned): the description that carries our lock; -1 before we joined */
   ForkHook hook;
+  /* what participants_in_company() found: 1 + the arrivals until when we were alone, or until when
+   * we need not ask again */
+  _Atomic (guint64) alone_at;
+  _Atomic (gint64) company_until_us;
 } Participants;
 
 /* A token is a slot and a generation, never 0, and leaves the top bit free for users of the word.
@@ -64,3 +68,7 @@ typedef struct
 /* The next one from slot *@number on, besides ourselves; *@number moves behind it. FALSE: there is
  * no other. Only after we joined. */
 gboolean participants_next (Participants *self, guint32 *number, ParticipantInfo *info);
+
+/* Is anybody else alive? For those who ask often: who was in company is so for a second, and who
+ * was alone until somebody joins. Only after we joined. */
+gboolean participants_in_company (Participants *self);

@@ -370,15 +370,11 @@ arm_for_pollers (Ring *ring, guint32 me, RingStatus status, gint64 deadline_us)
     ring_arm_in (ring, me, DOORBELL_ARMED, deadline_us);
 }
 
-/* Who may wait for a message to receive has the table made before: the others, who then sleep by
- * the bell, know that there is somebody to look after (base/lookout.c). */
 static G_NO_INLINE RingStatus
 after_none (Ring *ring, guint32 me, RingGet *get, gint64 deadline_us)
 {
   RingStatus status = RING_EMPTY;
 
-  if (get->ticket != NULL && ring->flight != NULL)
-    flight_back_table (ring);
   if (flight_is_used (ring) && flight_recover (ring, me))
     status = try_get (ring, me, get, deadline_us);
   arm_for_pollers (ring, me, status, deadline_us);

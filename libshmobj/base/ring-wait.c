@@ -35,7 +35,8 @@
  * needs, and then sleeps without a timer.
  *
  * Flight. While messages are in others' hands, a sleeping reader looks every 100 ms whether these
- * live (base/flight.c). What is received later was put later, which wakes the one in the seat.
+ * live (base/flight.c). What is received later was put later, which wakes the one in the seat. One
+ * of those who queue for it does the same (base/lookout.c).
  *
  * With something to cancel, the wait is a poll of the ring's doorbell and the cancelling descriptor
  * instead.
@@ -154,15 +155,18 @@ wait_behind (const Want *want,
              gint64 *slice_us,
              const RingPatience *patience)
 {
-  gint64 left_us = wait_left (patience->deadline_us);
+  gint64 left_us = wait_left (patience->deadline_us), sleep_us = *slice_us;
   gboolean waited = *slice_us > SLICE_MIN_US;
 
+  if (waited && !want->writer)
+    flight_recover (want->ring, want->me);
   if ((waited || left_us == 0) && work_waits (want))
     return RING_AGAIN;
   if (left_us == 0)
     return RING_EMPTY;
-  if (wait_sleep (word, seen, left_us < 0 ? *slice_us : MIN (left_us, *slice_us)) ==
-          WAIT_INTERRUPTED &&
+  if (word == &want->ring->shared->read_seat)
+    sleep_us = lookout_sooner (sleep_us, lookout_behind_us (want->ring, want->me));
+  if (wait_sleep (word, seen, lookout_sooner (sleep_us, left_us)) == WAIT_INTERRUPTED &&
       patience->interruptible)
     return RING_INTERRUPTED;
   *slice_us = MIN (*slice_us * 2, SLICE_MAX_US);
@@ -170,13 +174,10 @@ wait_behind (const Want *want,
 }
 
 static RingStatus
-sit_down (const Want *want, const RingPatience *patience)
+queue_for_seat (const Want *want, guint32 seen, const RingPatience *patience)
 {
-  guint32 seen = 0;
   gint64 slice_us = SLICE_MIN_US;
 
-  if (atomic_compare_exchange_strong (want->seat, &seen, want->me))
-    return RING_OK;
   for (;;)
     {
       gboolean waited = slice_us > SLICE_MIN_US;
@@ -195,6 +196,20 @@ sit_down (const Want *want, const RingPatience *patience)
         return status;
       seen = atomic_load (want->seat);
     }
+}
+
+static RingStatus
+sit_down (const Want *want, const RingPatience *patience)
+{
+  guint32 seen = 0;
+  RingStatus status;
+
+  if (atomic_compare_exchange_strong (want->seat, &seen, want->me))
+    return RING_OK;
+  status = queue_for_seat (want, seen, patience);
+  if (!want->writer)
+    lookout_leave (want->ring, want->me);
+  return status;
 }
 
 /* The first of this process to sleep? */
@@ -277,6 +292,18 @@ sleep_time (const Want *want, RingAsk ask, gint64 look_us, gint64 left_us)
   return lookout_sooner (left_us, look_us);
 }
 
+/* How long a reader in the seat has a reason to sleep, -1: as long as it likes. With something to
+ * look after, one of those who queue is to know. */
+static gint64
+look_from_seat (const Want *want)
+{
+  gint64 look_us = want->writer ? -1 : lookout_told_us (want->ring, want->me);
+
+  if (look_us >= 0 && (atomic_load (want->seat) & QUEUED) && lookout_wants_deputy (want->ring))
+    wait_wake (want->seat, 1);
+  return look_us;
+}
+
 /* In the seat, after a try in vain. RING_AGAIN: try once more; RING_EMPTY, RING_INTERRUPTED: the
  * wait is over. */
 static RingStatus
@@ -291,8 +318,7 @@ sleep_in_seat (const Want *want, RingAsk *ask, const RingPatience *patience)
   if (status != RING_OK)
     return status;
   atomic_fetch_add_explicit (&want->ring->shared->sleeps, 1, memory_order_relaxed);
-  result = wait_sleep (want->word, value,
-                       sleep_time (want, *ask, lookout_told_us (want->ring, want->me), left_us));
+  result = wait_sleep (want->word, value, sleep_time (want, *ask, look_from_seat (want), left_us));
   *ask = result == WAIT_TIMED_OUT ? RING_EXACT : RING_BATCH;
   return result == WAIT_INTERRUPTED && patience->interruptible ? RING_INTERRUPTED : RING_AGAIN;
 }

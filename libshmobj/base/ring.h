@@ -41,6 +41,7 @@ typedef struct
   LAYOUT_LINE _Atomic (guint32) pub; /* (records written << 1) | a reader sleeps */
   LAYOUT_LINE _Atomic (guint32) con; /* (records read << 1) | a writer sleeps */
   LAYOUT_LINE _Atomic (guint32) read_seat;
+  _Atomic (guint32) deputy; /* of who queues for it: looks after holders, too (base/lookout.c) */
   LAYOUT_LINE _Atomic (guint32) write_seat;
   LAYOUT_LINE _Atomic (guint32) in_bell; /* DOORBELL_* bits; stored under the write guard */
   _Atomic (guint32) out_bell;            /* stored under the read guard */

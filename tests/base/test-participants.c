@@ -107,6 +107,27 @@ test_stopped (Fixture *fixture, gconstpointer data)
   g_assert_true (participants_is_dead (&fixture->participants, *token));
 }
 
+static void
+test_company (Fixture *fixture, gconstpointer data)
+{
+  Participants *participants = &fixture->participants;
+  _Atomic (guint32) *token = shared_memory (4096);
+
+  me (fixture);
+  for (int i = 0; i < 3; i++)
+    {
+      pid_t pid;
+
+      g_assert_false (participants_in_company (participants));
+      g_assert_false (participants_in_company (participants));
+      pid = start_other (fixture, token);
+      g_assert_true (participants_in_company (participants));
+      kill (pid, SIGKILL);
+      waitpid (pid, NULL, 0);
+      atomic_store (&participants->company_until_us, 0); /* a second later */
+    }
+}
+
 /* Two mappings of one segment are two participants; who leaves in good order is gone at once. */
 static void
 test_leaves (Fixture *fixture, gconstpointer data)
@@ -382,6 +403,7 @@ main (int argc, char *argv[])
   ADD ("killed-one-is-dead-and-its-token-never-comes-back", test_killed);
   ADD ("stopped-one-is-alive", test_stopped);
   ADD ("who-leaves-is-gone", test_leaves);
+  ADD ("company-is-noticed-at-once", test_company);
   ADD ("orphan-does-not-keep-its-parent-alive", test_orphan);
   ADD ("child-does-not-disturb-its-parent", test_child);
   ADD ("raw-clone-is-another-participant", test_raw_clone);

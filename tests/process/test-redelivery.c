@@ -3,53 +3,35 @@
 /* A message whose holder is killed comes back although everybody else sleeps and nothing is put or
  * got: to every kind of sleeper, and by looking no more often than promised. */
 
-#include "../objects/queue-fixture.h"
-
-#include "base/sys.h"
+#include "redelivery-fixture.h"
 
 #include <errno.h>
 #include <glib-unix.h>
 #include <linux/futex.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#define LONG_US (60 * (gint64) G_USEC_PER_SEC)
-
-static void
-end (pid_t child)
+/* In a child of its own; TRUE once it seems to sleep. */
+static gboolean
+is_asleep (pid_t child)
 {
-  kill (child, SIGKILL);
-  g_assert_cmpint (waitpid (child, NULL, 0), ==, child);
+  g_autofree char *path = g_strdup_printf ("/proc/%d/stat", (int) child), *text = NULL;
+  const char *state;
+
+  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+  state = strrchr (text, ')');
+  return state != NULL && state[2] == 'S';
 }
 
-/* A process that has received the message @number, and does nothing more. */
-static pid_t
-start_holder (ShmobjQueue *queue, int number)
+static void
+wait_until_asleep (pid_t child)
 {
-  g_autoptr (ShmobjQueue) ready = new_queue (0, 0);
-  pid_t child;
-
-  put_int (queue, number);
-  child = fork ();
-  if (child == 0)
-    {
-      g_autoptr (ShmobjMessage) held = shmobj_queue_receive (queue, -1, NULL, NULL);
-
-      put_int (ready, held != NULL);
-      for (;;)
-        pause ();
-    }
-  g_assert_cmpint (get_int (ready), ==, TRUE);
-  return child;
+  for (int seen = 0; seen < 4; seen = is_asleep (child) ? seen + 1 : 0)
+    g_usleep (3000);
 }
 
 /* ---- how often one looks, whatever the machine's load: a sleep is over at once ---- */
 
-static SysCalls real;
-static pid_t holder;
 static guint sleeps, looks, sleeps_after_death;
 
 static long
@@ -192,20 +174,38 @@ test_timers (void)
   loop_end (&loop);
 }
 
-/* Another one silences the bell and dies, before we who polled it have run at all. */
-static void
-test_bell_silenced (void)
+static int
+look_for_message (ShmobjQueue *queue)
 {
+  g_autoptr (ShmobjMessage) message = shmobj_queue_receive (queue, 0, NULL, NULL);
+
+  return message != NULL;
+}
+
+static int
+look_for_value (ShmobjQueue *queue)
+{
+  g_autoptr (GVariant) value = shmobj_queue_get (queue, 0, NULL, NULL);
+
+  return value != NULL;
+}
+
+/* Another one silences the bell and dies, before we who polled it have run at all; also when we
+ * fell asleep before anything was ever received. */
+static void
+test_bell_silenced (gconstpointer data)
+{
+  int (*join) (ShmobjQueue *) = (int (*) (ShmobjQueue *)) data;
   g_autoptr (ShmobjQueue) queue = new_queue (0, 0), go = new_queue (0, 0), done = new_queue (0, 0);
   pid_t child = fork ();
   Loop loop;
 
   if (child == 0)
     {
-      g_autoptr (ShmobjMessage) message = shmobj_queue_receive (queue, 0, NULL, NULL);
+      g_autoptr (ShmobjMessage) message = NULL;
       int fd;
 
-      put_int (done, 0);
+      put_int (done, join (queue));
       get_int (go);
       put_int (queue, 3);
       message = shmobj_queue_receive (queue, 0, NULL, NULL);
@@ -225,6 +225,49 @@ test_bell_silenced (void)
   loop_sleep (&loop);
   while (loop.got != 3)
     g_main_context_iteration (loop.context, TRUE);
+  loop_end (&loop);
+}
+
+/* The kernel is asked for company once a second, however often a loop goes to sleep, and not at all
+ * by who is alone. */
+static void
+test_looks_of_a_busy_loop (void)
+{
+  g_autoptr (ShmobjQueue) queue = new_queue (0, 0), done = new_queue (0, 0);
+  gint64 begin_us;
+  pid_t child;
+  Loop loop;
+
+  loop_start (&loop, queue);
+  g_assert_cmpint (shmobj_queue_get_fd (queue, G_IO_IN, NULL), >=, 0);
+  real = sys;
+  sys.lock = count_look;
+  looks = 0;
+  for (int i = 0; i < 50; i++)
+    {
+      g_assert_false (look_for_value (queue));
+      g_assert_cmpint (loop_prepare (&loop), ==, -1);
+    }
+  g_assert_cmpuint (looks, ==, 0);
+  child = fork ();
+  if (child == 0)
+    {
+      put_int (done, look_for_value (queue));
+      for (;;)
+        pause ();
+    }
+  get_int (done);
+  begin_us = g_get_monotonic_time ();
+  looks = 0;
+  for (int i = 0; i < 50; i++)
+    {
+      g_assert_false (look_for_message (queue));
+      g_assert_cmpint (loop_prepare (&loop), >, 0);
+    }
+  g_assert_cmpuint (looks, >=, 1);
+  g_assert_cmpint (looks, <=, 2 + (g_get_monotonic_time () - begin_us) / G_USEC_PER_SEC);
+  sys = real;
+  end (child);
   loop_end (&loop);
 }
 
@@ -324,25 +367,6 @@ by_descriptor (ShmobjQueue *queue)
   return g_variant_get_int32 (value);
 }
 
-/* In a child of its own; TRUE once it seems to sleep. */
-static gboolean
-is_asleep (pid_t child)
-{
-  g_autofree char *path = g_strdup_printf ("/proc/%d/stat", (int) child), *text = NULL;
-  const char *state;
-
-  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
-  state = strrchr (text, ')');
-  return state != NULL && state[2] == 'S';
-}
-
-static void
-wait_until_asleep (pid_t child)
-{
-  for (int seen = 0; seen < 4; seen = is_asleep (child) ? seen + 1 : 0)
-    g_usleep (3000);
-}
-
 static void
 test_sleeper (gconstpointer data)
 {
@@ -401,7 +425,12 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/redelivery/looks-every-100-ms-and-no-oftener", test_each_look);
   g_test_add_func ("/redelivery/a-main-loop-has-a-timer-only-while-there-is-a-reason", test_timers);
-  g_test_add_func ("/redelivery/a-bell-that-another-one-silenced", test_bell_silenced);
+  g_test_add_data_func ("/redelivery/a-bell-that-another-one-silenced", look_for_message,
+                        test_bell_silenced);
+  g_test_add_data_func ("/redelivery/a-bell-armed-before-anybody-received", look_for_value,
+                        test_bell_silenced);
+  g_test_add_func ("/redelivery/a-busy-loop-asks-for-company-once-a-second",
+                   test_looks_of_a_busy_loop);
 #define ADD(how, function) g_test_add_data_func ("/redelivery/" how, function, test_sleeper)
   ADD ("a-get-that-sleeps", by_get);
   ADD ("a-receive-that-sleeps", by_receive);
