@@ -5,6 +5,7 @@
 #include "bus/arguments.h"
 
 #include "bus/values.h"
+#include "manager/stored.h"
 
 GVariant *
 bus_argument_value (GVariant *parameters, gsize index, GError **error)
@@ -22,6 +23,22 @@ bus_argument_int64 (GVariant *parameters, gsize index)
 
   g_variant_get_child (parameters, index, "x", &number);
   return number;
+}
+
+gboolean
+bus_check_frame (const ShmobjFrame *frame, GError **error)
+{
+  ShmobjFrame view = *frame;
+  g_autoptr (GVariant) body = NULL;
+
+  if (!stored_check_value (frame, error))
+    return FALSE;
+  view.owned = NULL; /* the caller's */
+  body = bus_body_value (shmobj_frame_steal_variant (&view, error), error);
+  if (body == NULL)
+    return FALSE;
+  g_variant_ref_sink (body);
+  return bus_body_fits (body, error);
 }
 
 GVariant *

@@ -7,6 +7,7 @@
 #include "bus/interface.h"
 #include "bus/introspection.h"
 #include "bus/values.h"
+#include "manager/dict-private.h"
 
 static GObject *
 open_dict (ShmobjManager *manager,
@@ -100,22 +101,15 @@ run_update_items (BusObject *object, GVariant *parameters, GError **error)
 static GVariant *
 run_pop (BusObject *object, GVariant *parameters, GError **error)
 {
-  ShmobjDict *dict = dict_of (object);
   g_autoptr (GVariant) key = bus_argument_value (parameters, 0, error);
-  g_autoptr (GVariant) value = key != NULL ? shmobj_dict_get (dict, key, error) : NULL;
-  GVariant *body = bus_body_value (g_steal_pointer (&value), error);
+  ShmobjFrame frame, popped;
 
-  if (body == NULL) /* what the bus cannot carry stays where it is */
+  if (key == NULL)
     return NULL;
-  g_variant_unref (g_variant_ref_sink (body));
-
-  value = shmobj_dict_pop (dict, key, error);
-  if (value == NULL)
+  shmobj_frame_set_variant (&frame, key);
+  if (!shmobj_dict_pop_frame_for (dict_of (object), &frame, bus_check_frame, &popped, error))
     return NULL;
-  body = bus_body_value (g_variant_ref (value), error);
-  if (body == NULL) /* somebody was faster, and this is another value */
-    (void) shmobj_dict_set (dict, key, value, NULL);
-  return body;
+  return bus_body_value (stored_take_value (&popped, error), error);
 }
 
 static GVariant *

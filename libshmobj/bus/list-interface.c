@@ -5,6 +5,7 @@
 #include "bus/arguments.h"
 #include "bus/interface.h"
 #include "bus/introspection.h"
+#include "manager/list-private.h"
 
 static GObject *
 open_list (ShmobjManager *manager,
@@ -92,23 +93,12 @@ run_set_item (BusObject *object, GVariant *parameters, GError **error)
 static GVariant *
 run_pop (BusObject *object, GVariant *parameters, GError **error)
 {
-  ShmobjList *list = list_of (object);
-  gint64 position = bus_argument_int64 (parameters, 0);
-  g_autoptr (GVariant) value = shmobj_list_get (list, position, error);
-  GVariant *body = bus_body_value (g_steal_pointer (&value), error);
+  ShmobjFrame popped;
 
-  if (body == NULL) /* what the bus cannot carry stays where it is */
+  if (!shmobj_list_pop_frame_for (list_of (object), bus_argument_int64 (parameters, 0),
+                                  bus_check_frame, &popped, error))
     return NULL;
-  g_variant_unref (g_variant_ref_sink (body));
-
-  value = shmobj_list_pop (list, position, error);
-  if (value == NULL)
-    return NULL;
-  body = bus_body_value (g_variant_ref (value), error);
-  if (body == NULL) /* somebody was faster, and this is another value */
-    (void) (position == -1 ? shmobj_list_append (list, value, NULL)
-                           : shmobj_list_insert (list, position, value, NULL));
-  return body;
+  return bus_body_value (stored_take_value (&popped, error), error);
 }
 
 static GVariant *

@@ -39,6 +39,15 @@ get_size (BusObject *object, GError **error)
 }
 
 static GVariant *
+get_users (BusObject *object, GError **error)
+{
+  g_autoptr (GVariant) participants =
+      shmobj_manager_list_participants (object->service->manager, object->name, error);
+
+  return participants != NULL ? g_variant_new_uint32 (g_variant_n_children (participants)) : NULL;
+}
+
+static GVariant *
 get_version (BusObject *object, GError **error)
 {
   return g_variant_new_uint32 (BUS_INTERFACE_VERSION);
@@ -59,8 +68,8 @@ static const BusMethod methods[] = {
 };
 
 static const BusProperty properties[] = {
-  { "Name", get_name },       { "Kind", get_kind }, { "Size", get_size },
-  { "Version", get_version }, { NULL, NULL },
+  { "Name", get_name },   { "Kind", get_kind },       { "Size", get_size },
+  { "Users", get_users }, { "Version", get_version }, { NULL, NULL },
 };
 
 const BusInterface bus_object_interface = {

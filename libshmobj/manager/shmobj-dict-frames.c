@@ -21,10 +21,10 @@ typedef struct
   gsize n_pairs;
   ShmobjFrame *out, *out_key;
   gboolean found;
-  gboolean values;      /* wanted, besides the keys */
-  gboolean values_only; /* a pickle stays where it is */
-  GArray *frames;       /* stored_array_new() */
-  GError **error;       /* what goes wrong while collecting */
+  gboolean values;       /* wanted, besides the keys */
+  StoredCheck may_leave; /* (nullable): what it refuses stays where it is */
+  GArray *frames;        /* stored_array_new() */
+  GError **error;        /* what goes wrong while collecting */
 } Call;
 
 static gboolean
@@ -255,7 +255,7 @@ do_pop (StoreTxn *txn, gpointer data, GError **error)
   if (!dict_find (&dict, call->key, &stored))
     return no_such_key (call, error);
   if (call->out != NULL && (!stored_load_frame (&stored, call->out, error) ||
-                            (call->values_only && !stored_check_value (call->out, error))))
+                            (call->may_leave != NULL && !call->may_leave (call->out, error))))
     return FALSE;
   dict_remove (&dict, call->key);
   dict_save (&dict);
@@ -263,13 +263,14 @@ do_pop (StoreTxn *txn, gpointer data, GError **error)
 }
 
 gboolean
-shmobj_dict_pop_frame_for (
-    ShmobjDict *self, const ShmobjFrame *key, gboolean pickles, ShmobjFrame *out, GError **error)
+shmobj_dict_pop_frame_for (ShmobjDict *self,
+                           const ShmobjFrame *key,
+                           StoredCheck may_leave,
+                           ShmobjFrame *out,
+                           GError **error)
 {
   Normal normal;
-  Call call = {
-    .id = container_get_id (self), .key = &normal, .out = out, .values_only = !pickles
-  };
+  Call call = { .id = container_get_id (self), .key = &normal, .out = out, .may_leave = may_leave };
   gboolean popped;
 
   if (out != NULL)
@@ -286,7 +287,7 @@ shmobj_dict_pop_frame_for (
 gboolean
 shmobj_dict_pop_frame (ShmobjDict *self, const ShmobjFrame *key, ShmobjFrame *out, GError **error)
 {
-  return shmobj_dict_pop_frame_for (self, key, TRUE, out, error);
+  return shmobj_dict_pop_frame_for (self, key, NULL, out, error);
 }
 
 static gboolean
@@ -310,7 +311,7 @@ do_pop_item (StoreTxn *txn, gpointer data, GError **error)
   if (!dict_find (&dict, &last, &stored))
     return store_corrupt (txn);
   if (!stored_load_frame (&stored, call->out, error) ||
-      (call->values_only && !stored_check_value (call->out, error)))
+      (call->may_leave != NULL && !call->may_leave (call->out, error)))
     return FALSE;
   dict_remove (&dict, &last);
   dict_save (&dict);
@@ -321,9 +322,10 @@ gboolean
 shmobj_dict_pop_item_frames (
     ShmobjDict *self, gboolean pickles, ShmobjFrame *key, ShmobjFrame *value, GError **error)
 {
-  Call call = {
-    .id = container_get_id (self), .out_key = key, .out = value, .values_only = !pickles
-  };
+  Call call = { .id = container_get_id (self),
+                .out_key = key,
+                .out = value,
+                .may_leave = pickles ? NULL : stored_check_value };
 
   *key = *value = (ShmobjFrame){ 0 };
   if (container_write (self, do_pop_item, &call, 0, error))

@@ -373,7 +373,7 @@ shmobj_dict_pop (ShmobjDict *self, GVariant *key, GError **error)
 
   kept = g_variant_ref_sink (key);
   shmobj_frame_set_variant (&frame, kept);
-  return shmobj_dict_pop_frame_for (self, &frame, FALSE, &out, error)
+  return shmobj_dict_pop_frame_for (self, &frame, stored_check_value, &out, error)
              ? stored_take_value (&out, error)
              : NULL;
 }
@@ -434,7 +434,7 @@ shmobj_dict_remove (ShmobjDict *self, GVariant *key, GError **error)
 
   kept = g_variant_ref_sink (key);
   shmobj_frame_set_variant (&frame, kept);
-  return shmobj_dict_pop_frame_for (self, &frame, TRUE, NULL, error);
+  return shmobj_dict_pop_frame_for (self, &frame, NULL, NULL, error);
 }
 
 /**

@@ -29,7 +29,7 @@ typedef struct
   gint64 found;
   gint64 count;
   gboolean all;
-  gboolean values_only; /* a pickle stays where it is */
+  StoredCheck may_leave; /* (nullable): what it refuses stays where it is */
 } Call;
 
 /* From an index, which counts from the end when negative, to a position. */
@@ -355,7 +355,7 @@ do_pop (StoreTxn *txn, gpointer data, GError **error)
   if (!list_edit (&list, txn, call->id, error) ||
       !find_index (&list, call->start, &position, error) ||
       !load_at (&list, position, call->out, error) ||
-      (call->values_only && !stored_check_value (call->out, error)))
+      (call->may_leave != NULL && !call->may_leave (call->out, error)))
     return FALSE;
   list_delete (&list, position, 1);
   list_save (&list);
@@ -364,11 +364,9 @@ do_pop (StoreTxn *txn, gpointer data, GError **error)
 
 gboolean
 shmobj_list_pop_frame_for (
-    ShmobjList *self, gint64 index, gboolean pickles, ShmobjFrame *out, GError **error)
+    ShmobjList *self, gint64 index, StoredCheck may_leave, ShmobjFrame *out, GError **error)
 {
-  Call call = {
-    .id = container_get_id (self), .start = index, .out = out, .values_only = !pickles
-  };
+  Call call = { .id = container_get_id (self), .start = index, .out = out, .may_leave = may_leave };
 
   *out = (ShmobjFrame){ 0 };
   if (container_write (self, do_pop, &call, 0, error))
@@ -380,7 +378,7 @@ shmobj_list_pop_frame_for (
 gboolean
 shmobj_list_pop_frame (ShmobjList *self, gint64 index, ShmobjFrame *out, GError **error)
 {
-  return shmobj_list_pop_frame_for (self, index, TRUE, out, error);
+  return shmobj_list_pop_frame_for (self, index, NULL, out, error);
 }
 
 static gboolean

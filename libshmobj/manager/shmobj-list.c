@@ -352,7 +352,7 @@ shmobj_list_pop (ShmobjList *self, gint64 index, GError **error)
 
   g_return_val_if_fail (SHMOBJ_IS_LIST (self), NULL);
 
-  return shmobj_list_pop_frame_for (self, index, FALSE, &frame, error)
+  return shmobj_list_pop_frame_for (self, index, stored_check_value, &frame, error)
              ? stored_take_value (&frame, error)
              : NULL;
 }

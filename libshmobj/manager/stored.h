@@ -12,6 +12,9 @@ gboolean stored_check_frame (const ShmobjFrame *frame, GError **error);
 gboolean stored_load_frame (const StoreBytes *stored, ShmobjFrame *frame, GError **error);
 /* INCOMPATIBLE when it is a pickle, which only Python reads. */
 gboolean stored_check_value (const ShmobjFrame *frame, GError **error);
+/* What may leave the store? FALSE and @error: it stays. Called inside of a transaction, perhaps
+ * more than once. */
+typedef gboolean (*StoredCheck) (const ShmobjFrame *frame, GError **error);
 
 /* Frames that a look collects: a GArray that owns them. */
 GArray *stored_array_new (void);

@@ -222,6 +222,44 @@ test_too_large (void)
   bus_expect (bus, ROOT, SERVICE ".RemoveObject", "('large',)", "()");
 }
 
+/* What is popped and cannot be sent stays where it is: it is looked at before it leaves. */
+static void
+test_pop_leaves_what_cannot_be_sent (void)
+{
+  g_autoptr (ShmobjManager) manager = bus_manager ();
+  g_autoptr (ShmobjList) list = shmobj_manager_open_list (manager, "too heavy", 0, NULL, NULL);
+  g_autoptr (ShmobjDict) dict = shmobj_manager_open_dict (manager, "heavy dict", 0, NULL, NULL);
+  g_autoptr (GVariant) key = g_variant_ref_sink (g_variant_new_string ("key"));
+  gsize size = 65 * 1024 * 1024;
+  g_autoptr (GBytes) zeros = g_bytes_new_take (g_malloc0 (size), size);
+  g_autoptr (GVariant) heavy =
+      g_variant_ref_sink (g_variant_new_from_bytes (G_VARIANT_TYPE_BYTESTRING, zeros, TRUE));
+  g_autoptr (GVariant) tuple = g_variant_ref_sink (g_variant_new_tuple (NULL, 0));
+  g_autoptr (GVariant) still = NULL;
+  g_autofree char *path = bus_open (bus, "list", "too heavy", "{}");
+  g_autofree char *dict_path = bus_open (bus, "dict", "heavy dict", "{}");
+
+  g_assert_true (shmobj_list_append (list, heavy, NULL));
+  g_assert_true (shmobj_list_append (list, tuple, NULL));
+  bus_expect (bus, path, IFACE ("List.Append"), "(<1>,)", "()");
+  bus_expect (bus, path, IFACE ("List.Pop"), "(int64 -1,)", "(<1>,)");
+  bus_refuse (bus, path, IFACE ("List.Pop"), "(int64 -1,)", ERR ("NotRepresentable"));
+  bus_refuse (bus, path, IFACE ("List.Pop"), "(int64 0,)", ERR ("NotRepresentable"));
+  bus_refuse (bus, path, IFACE ("List.Pop"), "(int64 2,)", ERR ("NotFound"));
+  g_assert_cmpint (shmobj_list_get_length (list, NULL), ==, 2);
+
+  g_assert_true (shmobj_dict_set (dict, key, heavy, NULL));
+  bus_refuse (bus, dict_path, IFACE ("Dict.Pop"), "(<'key'>,)", ERR ("NotRepresentable"));
+  still = shmobj_dict_get (dict, key, NULL);
+  g_assert_cmpmem (g_variant_get_data (still), g_variant_get_size (still),
+                   g_variant_get_data (heavy), size);
+  bus_expect (bus, dict_path, IFACE ("Dict.SetItem"), "(<'key'>, <2>)", "()");
+  bus_expect (bus, dict_path, IFACE ("Dict.Pop"), "(<'key'>,)", "(<2>,)");
+  bus_refuse (bus, dict_path, IFACE ("Dict.Pop"), "(<'key'>,)", ERR ("NotFound"));
+  bus_expect (bus, ROOT, SERVICE ".RemoveObject", "('too heavy',)", "()");
+  bus_expect (bus, ROOT, SERVICE ".RemoveObject", "('heavy dict',)", "()");
+}
+
 static void
 test_remove_and_list (void)
 {
@@ -296,10 +334,13 @@ static void
 test_object_properties (void)
 {
   g_autofree char *path = bus_open (bus, "dict", "Ü", "{}");
+  g_autoptr (ShmobjManager) other = bus_manager (); /* the one user besides the service */
 
+  g_assert_nonnull (other);
   bus_expect (bus, path, IFACE ("Dict.SetItem"), "(<1>, <2>)", "()");
   bus_expect (bus, path, "org.freedesktop.DBus.Properties.GetAll", "('" IFACE ("Object") "',)",
-              "({'Name': <'Ü'>, 'Kind': <'dict'>, 'Size': <uint64 1>, 'Version': <uint32 1>},)");
+              "({'Name': <'Ü'>, 'Kind': <'dict'>, 'Size': <uint64 1>, 'Users': <uint32 1>, "
+              "'Version': <uint32 1>},)");
 }
 
 int
@@ -318,6 +359,8 @@ main (int argc, char **argv)
                    test_not_representable);
   g_test_add_func ("/bus-containers/descriptors-are-no-values", test_descriptors_are_no_values);
   g_test_add_func ("/bus-containers/too-large-is-refused", test_too_large);
+  g_test_add_func ("/bus-containers/pop-leaves-what-cannot-be-sent",
+                   test_pop_leaves_what_cannot_be_sent);
   g_test_add_func ("/bus-containers/removed-is-gone", test_remove_and_list);
   g_test_add_func ("/bus-containers/changed-behind-its-back", test_changed_behind_its_back);
   g_test_add_func ("/bus-containers/object-manager-tells", test_object_manager);

@@ -3,10 +3,12 @@
 
 import math
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
 import unittest
+from xml.etree import ElementTree
 
 import dbus
 import gi
@@ -154,6 +156,65 @@ class DBusPython(unittest.TestCase):
 
 def run(command):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+KINDS = {"list": {}, "dict": {}, "value": {}, "queue": {}, "lock": {}, "event": {}, "shared-memory": {"size": 64}}
+
+
+class Introspection(unittest.TestCase):
+    """What the service says of itself is what the XML files say."""
+
+    @staticmethod
+    def members(interface):
+        """{(tag, name): (signature of what goes in, of what comes out) or the type of a property}"""
+        found = {}
+        for member in interface:
+            if member.tag == "property":
+                found[member.tag, member.get("name")] = member.get("type"), member.get("access")
+            elif member.tag in ("method", "signal"):
+                found[member.tag, member.get("name")] = tuple(
+                    "".join(arg.get("type") for arg in member.iter("arg") if arg.get("direction", "out") == direction)
+                    for direction in ("in", "out"))
+        return found
+
+    def setUp(self):
+        self.described = {}
+        folder = pathlib.Path(os.environ["SHMOBJ_SOURCE"], "libshmobj", "bus")
+        for file in folder.glob("*.xml"):
+            interface = ElementTree.parse(file).getroot().find("interface")
+            self.described[interface.get("name")] = self.members(interface)
+        self.bus = dbus.bus.BusConnection(os.environ["DBUS_SESSION_BUS_ADDRESS"])
+        self.addCleanup(self.bus.close)
+
+    def test_each_kind(self):
+        root = dbus.Interface(self.bus.get_object(NAME, ROOT), NAME)
+        paths = {ROOT: None}
+        for kind, options in KINDS.items():
+            paths[root.Open(kind, "a " + kind, dbus.Dictionary(options, signature="sv"))] = kind
+        seen = set()
+        for path, kind in paths.items():
+            text = self.bus.get_object(NAME, path).Introspect(dbus_interface="org.freedesktop.DBus.Introspectable")
+            shown = {node.get("name"): self.members(node) for node in ElementTree.fromstring(text).iter("interface")}
+            ours = {name: members for name, members in shown.items() if name in self.described}
+            self.assertEqual(len(ours), 2, (path, list(shown)))
+            for name, members in ours.items():
+                self.assertEqual(members, self.described[name], name)
+            seen |= set(ours)
+
+            lines = run(["gdbus", "introspect", "--session", "-d", NAME, "-o", path])
+            for members in ours.values():
+                for _tag, member in members:
+                    self.assertRegex(lines, r"\b" + member + r"\b")
+        self.assertEqual(seen, set(self.described))
+
+    @unittest.skipUnless(shutil.which("busctl"), "there is no busctl here")
+    def test_busctl_shows_them(self):
+        at = ["busctl", "--user", "--address=" + os.environ["DBUS_SESSION_BUS_ADDRESS"]]
+        run([*at, "call", NAME, ROOT, NAME, "Open", "ssa{sv}", "queue", "for busctl", "0"])
+        lines = run([*at, "introspect", NAME, ROOT + "/for_20busctl"]).splitlines()
+        shown = {tuple(line.split()[:2]) for line in lines}
+        for (tag, member) in self.described[NAME + ".Queue"]:
+            self.assertIn(("." + member, tag), shown)
 
 
 class CommandLines(unittest.TestCase):
