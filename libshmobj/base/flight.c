@@ -327,14 +327,15 @@ block_of (Ring *ring, FlightEntry *entry)
 }
 
 void
-flight_mark_loans (Ring *ring, gboolean *flying)
+flight_mark_loans (Ring *ring, gboolean in_hands, gboolean *flying)
 {
   guint used = used_of (ring);
 
   for (guint i = 0; i < used; i++)
     {
       FlightEntry *entry = &ring->flight->entries[i];
-      guint block = bits (&entry->state) != 0 ? block_of (ring, entry) : 0;
+      guint32 state = bits (&entry->state);
+      guint block = state != 0 && !(in_hands && state == RETURNED) ? block_of (ring, entry) : 0;
 
       if (block - 1 < POOL_BLOCKS)
         flying[block - 1] = TRUE;

@@ -52,8 +52,9 @@ RingStatus flight_take_returned (Ring *ring, guint32 me, RingGet *get);
 /* Under the read guard, with the message copied to @get's buffer: records it and fills its ticket.
  * RING_CROWDED: no room to keep it. */
 RingStatus flight_record (Ring *ring, guint32 me, const RingGet *get, guint64 number);
-/* Sets @flying[n] for each block n of the pool that a message in flight lies in. */
-void flight_mark_loans (Ring *ring, gboolean *flying);
+/* Sets @flying[n] for each block n of the pool that a message in flight lies in; with @in_hands
+ * only of those that somebody holds. */
+void flight_mark_loans (Ring *ring, gboolean in_hands, gboolean *flying);
 /* Under both guards: gives back the memory behind the last message. FALSE: that cannot be. */
 gboolean flight_trim (Ring *ring);
 /* Memory for the table; FALSE: there is none left. */

@@ -231,10 +231,10 @@ free_unreachable (Ring *ring)
   gboolean flying[POOL_BLOCKS] = { FALSE };
   guint used = pool_used (ring->pool), n = 0;
 
-  flight_mark_loans (ring, flying);
+  flight_mark_loans (ring, FALSE, flying);
   for (guint i = 0; i < used; i++)
     {
-      PoolBlock *block = pool_entry (ring->pool, i);
+      PoolBlock *block = &ring->pool->shared->blocks[i];
       guint64 number = load (&block->number);
 
       if (bits (&block->state) == POOL_QUEUED && (number < read || number >= written) && !flying[i])
@@ -249,7 +249,7 @@ any_queued (Pool *pool)
   guint used = pool_used (pool);
 
   for (guint i = 0; i < used; i++)
-    if (bits (&pool_entry (pool, i)->state) == POOL_QUEUED)
+    if (bits (&pool->shared->blocks[i].state) == POOL_QUEUED)
       return TRUE;
   return FALSE;
 }
@@ -263,5 +263,23 @@ loan_sweep (Ring *ring, guint32 me)
     return n;
   n += free_unreachable (ring);
   ring_unlock_both (ring);
+  return n;
+}
+
+guint
+loan_in_use (Ring *ring, guint32 me)
+{
+  gboolean held[POOL_BLOCKS] = { FALSE };
+  guint used = pool_used (ring->pool), n = 0;
+
+  flight_recover (ring, me);
+  loan_sweep (ring, me);
+  flight_mark_loans (ring, TRUE, held);
+  for (guint i = 0; i < used; i++)
+    {
+      guint32 state = bits (&ring->pool->shared->blocks[i].state);
+
+      n += state == POOL_QUEUED ? held[i] : state != 0;
+    }
   return n;
 }

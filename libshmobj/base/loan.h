@@ -25,6 +25,9 @@ loan_put (Ring *ring, guint32 me, guint block, guint64 used, const RingPatience 
 /* Frees blocks that nobody will: of writers that died, and of messages whose reader died after it
  * got them. How many. */
 guint loan_sweep (Ring *ring, guint32 me);
+/* How many blocks somebody has in his hands who is alive: lent, or with a message that he received.
+ */
+guint loan_in_use (Ring *ring, guint32 me);
 
 /* For the ring, under the write guard: the block is message @number from the next publishing on.
  * FALSE: it is not ours. And not, after all. */

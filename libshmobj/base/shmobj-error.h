@@ -25,7 +25,7 @@ G_BEGIN_DECLS
  * @SHMOBJ_ERROR_FULL: there was no room to put within the time given
  * @SHMOBJ_ERROR_CLOSED: this handle was closed, or the object was shut down for everybody
  * @SHMOBJ_ERROR_PEER_GONE: nobody holds the other end any more
- * @SHMOBJ_ERROR_BUSY: another one holds it; the message names who
+ * @SHMOBJ_ERROR_BUSY: somebody holds it; the message names who
  * @SHMOBJ_ERROR_BROKEN: a party died or left, so that what was waited for cannot happen
  * @SHMOBJ_ERROR_WRONG_KIND: the name or handle stands for an object of another kind
  * @SHMOBJ_ERROR_INCOMPATIBLE: made by another version, or a value that only another language can

@@ -30,8 +30,6 @@ struct _ShmobjLoan
 /* Is it in this process's hands, and are we the first to end it? LOAN_BUSY then, and we store what
  * comes of it. */
 gboolean loan_begin_end (ShmobjLoan *self, GError **error);
-static inline void
-loan_end_with (ShmobjLoan *self, LoanState state)
-{
-  atomic_store (&self->state, state);
-}
+void loan_end_with (ShmobjLoan *self, LoanState state);
+/* One more loan in @holder's hands, or (@change -1) one less. */
+void queue_count_loan (ShmobjQueue *self, guint32 holder, int change);

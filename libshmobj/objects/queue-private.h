@@ -21,8 +21,9 @@ struct _ShmobjQueue
   Participants participants;
   Ring ring;
   Pool pool;
-  int in_bell, out_bell; /* (owned) */
-  GCancellable *closing; /* (owned): ends what a main loop waits for */
+  int in_bell, out_bell;  /* (owned) */
+  GCancellable *closing;  /* (owned): ends what a main loop waits for */
+  _Atomic (guint64) held; /* objects/shmobj-queue-in-use.c */
 };
 
 /* SHMOBJ_IS_QUEUE() without a call; 0 before there is a queue. */

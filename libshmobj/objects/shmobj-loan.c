@@ -77,6 +77,14 @@ loan_begin_end (ShmobjLoan *self, GError **error)
          fail_over (error);
 }
 
+void
+loan_end_with (ShmobjLoan *self, LoanState state)
+{
+  atomic_store (&self->state, state);
+  if (state == LOAN_OVER)
+    queue_count_loan (self->queue, self->holder, -1);
+}
+
 /* Its bytes; NULL when it is over. */
 static guint8 *
 bytes_of (ShmobjLoan *self)

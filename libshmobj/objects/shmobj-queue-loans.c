@@ -76,6 +76,7 @@ new_loan (ShmobjQueue *self, guint32 me)
 
   loan->queue = g_object_ref (self);
   loan->holder = me;
+  queue_count_loan (self, me, 1);
   return loan;
 }
 

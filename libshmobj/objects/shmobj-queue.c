@@ -33,7 +33,8 @@
 
 /* close() only marks this handle; the mapping and the descriptors go with the object, because
  * another thread may be inside a call. What a queue is made of: objects/queue-segment.c; put and
- * get: objects/shmobj-queue-messages.c. Death and forks: base/ring.c, base/participants.c.
+ * get: objects/shmobj-queue-messages.c; closing: objects/shmobj-queue-in-use.c. Death and forks:
+ * base/ring.c, base/participants.c.
  */
 
 #include "objects/queue-private.h"
@@ -456,24 +457,4 @@ shmobj_queue_is_shut_down (ShmobjQueue *self)
   g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), FALSE);
 
   return queue_ensure (self, NULL) && ring_is_shut (&self->ring) != 0;
-}
-
-/**
- * shmobj_queue_close:
- * @self: a queue
- *
- * Gives up this handle of the queue: every later call on it is `SHMOBJ_ERROR_CLOSED`, and so is the
- * outcome of what a main loop waits for on it. The queue itself goes on for all others, with what
- * is in it. Memory and descriptors go with the last reference to the object. Calling it again does
- * nothing.
- *
- * Since: 1.0
- */
-void
-shmobj_queue_close (ShmobjQueue *self)
-{
-  g_return_if_fail (SHMOBJ_IS_QUEUE (self));
-
-  lazy_init_close (&self->lazy);
-  g_cancellable_cancel (self->closing);
 }

@@ -108,12 +108,16 @@ guint64 shmobj_queue_get_capacity (ShmobjQueue *self);
 SHMOBJ_AVAILABLE_IN_1_0
 GVariant *shmobj_queue_get_statistics (ShmobjQueue *self, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 SHMOBJ_AVAILABLE_IN_1_0
+guint shmobj_queue_get_in_use (ShmobjQueue *self);
+SHMOBJ_AVAILABLE_IN_1_0
+guint shmobj_queue_get_held (ShmobjQueue *self);
+SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_queue_trim (ShmobjQueue *self, GError **error);
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_queue_shutdown (ShmobjQueue *self, gboolean immediate, GError **error);
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_queue_is_shut_down (ShmobjQueue *self);
 SHMOBJ_AVAILABLE_IN_1_0
-void shmobj_queue_close (ShmobjQueue *self);
+gboolean shmobj_queue_close (ShmobjQueue *self, GError **error);
 
 G_END_DECLS

@@ -350,6 +350,69 @@ test_cancelled (void)
   assert_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CLOSED);
 }
 
+/* ---- in use ---- */
+
+static void
+test_in_use (void)
+{
+  g_autoptr (ShmobjQueue) queue = new_queue (0, 1 << 20);
+  g_autoptr (ShmobjLoan) lent = borrow (queue, 100), taken = NULL, copy = NULL;
+  g_autoptr (ShmobjMessage) message = NULL;
+  g_autoptr (GError) error = NULL;
+
+  put_filled (queue, 100, 1);
+  put_filled (queue, 100, 2);
+  shmobj_queue_put_data (queue, (const guint8 *) "copied", 6, 0, NULL, NULL);
+  g_assert_cmpuint (shmobj_queue_get_in_use (queue), ==, 1); /* those that wait are nobody's */
+  g_assert_cmpuint (shmobj_queue_get_held (queue), ==, 1);
+  taken = take (queue);
+  message = shmobj_queue_receive (queue, 0, NULL, &error);
+  g_assert_no_error (error);
+  copy = take (queue);
+  g_assert_cmpuint (shmobj_queue_get_in_use (queue), ==, 3); /* the copy lies in no block */
+  g_assert_cmpuint (shmobj_queue_get_held (queue), ==, 3);   /* the message is no loan */
+  g_assert_true (shmobj_loan_give_back (taken, &error));
+  g_assert_cmpuint (shmobj_queue_get_in_use (queue), ==, 2);
+  g_assert_true (shmobj_message_done (message, &error));
+  g_assert_true (shmobj_loan_release (copy, &error));
+  g_assert_true (shmobj_queue_put_loan (queue, lent, 100, 0, NULL, &error));
+  g_assert_cmpuint (shmobj_queue_get_in_use (queue), ==, 0);
+  g_assert_cmpuint (shmobj_queue_get_held (queue), ==, 0);
+  g_assert_false (shmobj_loan_release (lent, &error)); /* it is over: not counted twice */
+  assert_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CLOSED);
+  g_assert_cmpuint (shmobj_queue_get_held (queue), ==, 0);
+}
+
+static void
+test_in_use_at_close (void)
+{
+  g_autoptr (ShmobjQueue) queue = new_queue (0, 0);
+  g_autoptr (ShmobjLoan) lent = borrow (queue, 100), other = borrow (queue, 100);
+  g_autoptr (GError) error = NULL;
+  pid_t child = fork ();
+  int status;
+
+  if (child == 0) /* has none of them */
+    _exit (shmobj_queue_get_held (queue) == 0 && shmobj_queue_get_in_use (queue) == 2 &&
+                   shmobj_queue_close (queue, NULL)
+               ? 0
+               : 1);
+  g_assert_cmpint (waitpid (child, &status, 0), ==, child);
+  g_assert_cmpint (status, ==, 0);
+  g_assert_false (shmobj_queue_close (queue, &error));
+  g_assert_nonnull (strstr (error->message, "2 of its blocks"));
+  assert_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_BUSY);
+  g_assert_true (shmobj_queue_is_closed (queue));
+  g_assert_true (shmobj_queue_close (queue, &error)); /* it is said once */
+  g_assert_no_error (error);
+  g_assert_cmpuint (shmobj_queue_get_held (queue), ==, 2);
+  g_assert_false (shmobj_queue_put_loan (queue, lent, 1, 0, NULL, &error));
+  assert_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CLOSED);
+  g_assert_true (shmobj_loan_release (lent, &error));
+  g_clear_object (&other);
+  g_assert_cmpuint (shmobj_queue_get_held (queue), ==, 0);
+}
+
 /* ---- deaths ---- */
 
 static void
@@ -387,6 +450,9 @@ test_blocks_of_the_dead_return (void)
 
   run_and_die (borrow_all, queue);
   g_assert_cmpuint (statistic (queue, "lent"), >, 0);
+  g_assert_cmpuint (shmobj_queue_get_in_use (queue), ==, 0);
+  g_assert_cmpuint (statistic (queue, "lent"), ==, 0);
+  run_and_die (borrow_all, queue);
   whole = borrow (queue, 8192);
   g_assert_cmpuint (statistic (queue, "lent"), ==, 1);
 }
@@ -401,6 +467,7 @@ test_messages_of_the_dead_return (void)
   while (n < 5)
     put_filled (queue, 1000, ++n);
   run_and_die (take_all, queue);
+  g_assert_cmpuint (shmobj_queue_get_in_use (queue), ==, 0);
   for (guint i = 1; i <= n; i++)
     {
       g_autoptr (ShmobjLoan) loan = take (queue);
@@ -503,6 +570,8 @@ main (int argc, char **argv)
   g_test_add_func ("/loan/pool-is-bounded", test_pool_is_bounded);
   g_test_add_func ("/loan/waits-for-a-block", test_waits_for_a_block);
   g_test_add_func ("/loan/cancelled-or-shut-down", test_cancelled);
+  g_test_add_func ("/loan/in-use-are-those-in-somebody's-hands", test_in_use);
+  g_test_add_func ("/loan/in-use-is-reported-at-close", test_in_use_at_close);
   g_test_add_func ("/loan/blocks-of-the-dead-return", test_blocks_of_the_dead_return);
   g_test_add_func ("/loan/messages-of-the-dead-return", test_messages_of_the_dead_return);
   g_test_add_func ("/loan/killed-anywhere", test_killed_anywhere);

@@ -156,7 +156,7 @@ use_queue (void)
         g_variant_unref (value);
     }
   succeeded (shmobj_queue_get_fd (queue, G_IO_IN, &error) >= 0, &error);
-  shmobj_queue_close (queue);
+  shmobj_queue_close (queue, NULL);
 }
 
 /* A message with descriptors, or what is left of it. */

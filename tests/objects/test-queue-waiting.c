@@ -169,7 +169,7 @@ test_async_closed (void)
   Result r = { loop, NULL, NULL, FALSE };
 
   shmobj_queue_get_async (queue, -1, NULL, on_got, &r);
-  shmobj_queue_close (queue);
+  shmobj_queue_close (queue, NULL);
   put_int (SHMOBJ_QUEUE (other), 1);
   g_main_loop_run (loop);
   g_assert_error (r.error, SHMOBJ_ERROR, SHMOBJ_ERROR_CLOSED);

@@ -155,8 +155,8 @@ test_close (void)
   g_autoptr (GUnixFDList) list = g_unix_fd_list_new ();
 
   put_int (queue, 1);
-  shmobj_queue_close (queue);
-  shmobj_queue_close (queue);
+  g_assert_true (shmobj_queue_close (queue, &error));
+  g_assert_true (shmobj_queue_close (queue, &error));
   g_assert_true (shmobj_queue_is_closed (queue));
   g_assert_false (shmobj_queue_put (queue, g_variant_new_int32 (1), 0, NULL, &error));
   assert_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CLOSED);

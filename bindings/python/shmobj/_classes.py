@@ -74,7 +74,7 @@ def adapt(module, extension):
     loan = module.Loan
     _add(loan, _loan.Methods)
     _add(loan, _loan.extension_methods(extension.view) if extension else _loan.plain_methods(loan))
-    _add(module.Queue, _loan.queue_methods(module.Queue))
+    _add(module.Queue, _loan.queue_methods(module.Queue, loan))
     memory = module.SharedMemory
     _add(memory, _memory.Methods)
     _add(memory, _memory.extension_methods(extension.view) if extension else _memory.plain_methods(memory))

@@ -82,7 +82,7 @@ class PeerGone(Error, EOFError, BrokenPipeError):
 
 
 class Busy(Error):
-    """Another one holds it; the message names who."""
+    """Somebody holds it; the message names who."""
 
     CODE = Error.BUSY
 

@@ -11,7 +11,32 @@
 exception in it gives either back. A view, or a numpy array on it, keeps the memory mapped, but what
 lies there is another's once the block has ended."""
 
-from . import _memory
+import operator
+
+from . import _errors, _memory
+
+
+def _bytes(number, name):
+    """A number of bytes, as introspection wants it."""
+    try:
+        number = operator.index(number)
+    except TypeError:
+        raise TypeError(f"{name} is a number of bytes, not {number!r}") from None
+    if number < 0:
+        raise ValueError(f"{name} is a number of bytes from 0 on, not {number}")
+    return min(number, 2**64 - 1)  # which is too much for any queue, as it then says
+
+
+def _no_loan(thing):
+    kind = type(thing).__qualname__
+    try:
+        memoryview(thing)
+    except TypeError:
+        return f"put_loan() takes what queue.loan() gave, not {kind}"
+    return (
+        f"put_loan() takes what queue.loan() gave, not its memory ({kind}): keep it, as in loan = queue.loan(size), "
+        f"fill loan.buf and put_loan(loan); or use `with queue.loan(size) as block:`, whose end puts it"
+    )
 
 
 class Methods:
@@ -31,9 +56,15 @@ class Methods:
     def __bool__(self):
         return True
 
+    def __reduce__(self):
+        raise TypeError("A loan goes by queue.put_loan(loan), without a copy; its bytes are bytes(loan.buf)")
+
     def __enter__(self):
-        self._entered = self.buf
-        return self._entered
+        view = self.buf
+        if view is None:
+            raise _errors.Closed("The block is over: it was put, released or given back, and cannot be entered")
+        self._entered = view
+        return view
 
     def __exit__(self, kind, *_):
         view = self.__dict__.pop("_entered", None)
@@ -52,19 +83,21 @@ class Methods:
             self.queue.put_loan(self)
 
 
-def queue_methods(cls):
+def queue_methods(cls, loan_class):
     loan, put_loan = cls.loan, cls.put_loan
 
     class Queue:
         def loan(self, size, timeout=None):
             """Borrows a block to write a message to."""
-            block = loan(self, size, timeout)
+            block = loan(self, _bytes(size, "size"), timeout)
             block.queue = self
             return block
 
         def put_loan(self, block, size=None, timeout=None):
             """Puts a block that was lent, or its first `size` bytes, without a copy."""
-            put_loan(self, block, block.get_size() if size is None else size, timeout)
+            if not isinstance(block, loan_class):
+                raise TypeError(_no_loan(block))
+            put_loan(self, block, block.get_size() if size is None else _bytes(size, "size"), timeout)
 
     return Queue
 

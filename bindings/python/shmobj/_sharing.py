@@ -35,8 +35,10 @@ def closing(close):
     """A close() after which copies for children that run by now are closed, too."""
 
     def method(self):
-        close(self)
-        sweep()
+        try:
+            close(self)
+        finally:
+            sweep()
 
     method.__name__ = "close"
     method.__doc__ = close.__doc__

@@ -214,4 +214,20 @@ test('a-loan-is-written-and-read-where-it-is', () => {
     equal([lent, puts, gets, bytes], [0, 1, 1, 16 + 5]);
 });
 
+test('a-loan-in-use-is-reported-at-close', () => {
+    const queue = new Shmobj.Queue();
+    const loans = [queue.loan(10), queue.loan(10)];
+    equal([queue.get_held(), queue.get_in_use()], [2, 2]);
+    queue.put_loan(loans.pop(), 10);
+    equal([queue.get_held(), queue.get_in_use()], [1, 1]);
+    const error = throws(() => queue.close(), Shmobj.Error, Shmobj.Error.BUSY);
+    isTrue(error.message.includes('1 of its blocks'));
+    isTrue(queue.is_closed());
+    queue.close();
+    throws(() => queue.put_loan(loans[0], 10), Shmobj.Error, Shmobj.Error.CLOSED);
+    isTrue(loans[0].release());
+    equal(queue.get_held(), 0);
+    new Shmobj.Queue().close();
+});
+
 run();

@@ -3,6 +3,7 @@
 
 import gc
 import os
+import pickle
 import signal
 import unittest
 
@@ -11,6 +12,9 @@ import numpy
 
 gi.require_version("Shmobj", "1")
 from gi.repository import Shmobj
+
+
+blocks = []  # of a child, until it is killed
 
 
 def in_child(function):
@@ -114,6 +118,59 @@ class Loans(unittest.TestCase):
         with self.assertRaises(Shmobj.Incompatible):
             queue.take()
 
+    def test_mistakes_are_named(self):
+        loan = self.queue.loan(100)
+        with self.assertRaisesRegex(TypeError, r"what queue.loan\(\) gave, not its memory \(memoryview\)"):
+            self.queue.put_loan(loan.buf)
+        with self.assertRaisesRegex(TypeError, r"not its memory \(ndarray\): keep it"):
+            self.queue.put_loan(numpy.frombuffer(loan.buf, numpy.uint8))
+        with self.assertRaisesRegex(TypeError, "not NoneType"):
+            self.queue.put_loan(None)
+        with self.assertRaises(TypeError):
+            with self.queue.loan(10) as block:
+                self.queue.put_loan(block)
+        for size in ("10", 2.5, None):
+            with self.assertRaisesRegex(TypeError, "a number of bytes"):
+                self.queue.loan(size)
+        with self.assertRaisesRegex(TypeError, "a number of bytes"):
+            self.queue.put_loan(loan, 2.5)
+        for call in (lambda: self.queue.loan(-1), lambda: self.queue.put_loan(loan, -1)):
+            with self.assertRaisesRegex(ValueError, "from 0 on, not -1"):
+                call()
+        for call in (lambda: self.queue.loan(1 << 70), lambda: self.queue.put_loan(loan, 1 << 70)):
+            with self.assertRaises(ValueError):
+                call()
+        with self.assertRaises(TypeError):
+            self.queue.put(loan)
+        with self.assertRaisesRegex(TypeError, "put_loan"):
+            pickle.dumps(loan)
+        self.assertEqual((self.queue.qsize(), self.queue.get_held()), (0, 1))
+        self.queue.put_loan(loan, numpy.int64(7))
+        with self.assertRaisesRegex(Shmobj.Closed, "cannot be entered"):
+            with loan:
+                pass
+        self.assertEqual(len(self.queue.get()), 7)
+
+    def test_in_use(self):
+        with self.queue.loan(10):
+            self.assertEqual((self.queue.get_held(), self.queue.get_in_use()), (1, 1))
+        self.assertEqual((self.queue.get_held(), self.queue.get_in_use()), (0, 0))
+        with self.queue.take():
+            self.assertEqual((self.queue.get_held(), self.queue.get_in_use()), (1, 1))
+        in_child(lambda: blocks.append(self.queue.loan(10)) or blocks.append(self.queue.get_in_use()))
+        self.assertEqual((self.queue.get_held(), self.queue.get_in_use()), (0, 0))
+
+    def test_in_use_is_reported_at_close(self):
+        loan = self.queue.loan(10)
+        with self.assertRaisesRegex(Shmobj.Busy, "1 of its blocks is still in use"):
+            self.queue.close()
+        self.assertTrue(self.queue.is_closed())
+        with self.assertRaises(Shmobj.Closed):
+            self.queue.put_loan(loan)
+        loan.release()
+        self.queue.close()
+        self.assertEqual(self.queue.get_held(), 0)
+
     def test_memory_is_given_back_and_counted(self):
         self.queue.put(bytes(1 << 22))
         with self.queue.loan(1 << 22):
@@ -132,7 +189,6 @@ class Loans(unittest.TestCase):
 
     def test_the_dead_keep_nothing(self):
         queue = Shmobj.Queue(capacity=8192)
-        blocks = []
         in_child(lambda: blocks.append(queue.loan(8000)))
         with queue.loan(8000, timeout=60) as block:
             block[:4] = b"left"

@@ -34,6 +34,20 @@ void test_in_place () {
   }
 }
 
+void test_loan_at_close (Shmobj.Loan loan, Shmobj.Queue queue) throws Error {
+  var other = new Shmobj.Queue ();
+  var held = other.loan (1);
+
+  assert (queue.get_held () == 1);
+  try {
+    other.close ();
+    assert_not_reached ();
+  } catch (Shmobj.Error.BUSY error) {
+  }
+  assert (other.is_closed () && held.release () && other.close ());
+  assert (loan.release ());
+}
+
 void test_loan () {
   try {
     var queue = new Shmobj.Queue ();
@@ -43,7 +57,9 @@ void test_loan () {
     assert (data.length == 100);
     data[0] = 7;
     loan.write_data (1, { 8, 9 });
+    assert (queue.get_held () == 1 && queue.get_in_use () == 1);
     assert (queue.put_loan (loan, 3));
+    assert (queue.get_held () == 0 && queue.get_in_use () == 0);
 
     var taken = queue.take (0);
     unowned uint8[] there = taken.get_data ();
@@ -53,6 +69,7 @@ void test_loan () {
     taken.release ();
     assert (queue.is_empty ());
     assert (queue.trim ());
+    test_loan_at_close (queue.loan (1), queue);
     assert ((uint64) queue.get_statistics ().lookup_value ("bytes", VariantType.UINT64) == 16 + 3);
   } catch (Error error) {
     Test.message (error.message);
