@@ -54,7 +54,10 @@ shmobj_frame_set_variant (ShmobjFrame *frame, GVariant *value)
 void
 shmobj_frame_clear (ShmobjFrame *frame)
 {
-  g_free (frame->owned);
+  if (frame->release != NULL)
+    frame->release (frame->owned);
+  else
+    g_free (frame->owned);
   *frame = (ShmobjFrame){ 0 };
 }
 
@@ -70,7 +73,9 @@ variant_of (ShmobjFrame *frame, const GVariantType *type)
       value = g_variant_new_from_bytes (type, bytes, FALSE);
     }
   else
-    value = g_variant_new_from_data (type, frame->data, frame->size, FALSE, g_free, frame->owned);
+    value =
+        g_variant_new_from_data (type, frame->data, frame->size, FALSE,
+                                 frame->release != NULL ? frame->release : g_free, frame->owned);
 
   *frame = (ShmobjFrame){ 0 };
   return g_variant_ref_sink (value);

@@ -30,6 +30,7 @@ typedef struct
   const char *type; /* of a variant: its type string, not NUL-terminated */
   gsize type_length;
   gpointer owned; /* (nullable): what shmobj_frame_clear() frees; data and type point into it */
+  GDestroyNotify release; /* (nullable): how it does so, if not with g_free() */
 } ShmobjFrame;
 
 /* Borrows from @value, which must outlive @frame. May serialise @value. */

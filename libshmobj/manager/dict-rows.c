@@ -16,6 +16,7 @@
 #include "manager/dict-rows.h"
 
 #include "manager/names.h"
+#include "manager/references.h"
 
 #define HASH_MARK 1
 #define HASH_SIZE 32
@@ -167,18 +168,24 @@ void
 dict_set (Dict *dict, const Normal *key, const ShmobjFrame *value)
 {
   KeyRow entry = { 0 };
+  guint64 referred = 0;
   StoreBytes old;
   guint8 *room;
   RowKey row;
 
   make_row_key (dict, &key->frame, &row);
-  if (!find_row (dict, &row, &key->frame, &entry, &old))
+  if (find_row (dict, &row, &key->frame, &entry, &old))
+    references_find (&dict->record.object, &old, &referred);
+  else
     {
       entry.order = dict->record.next_order++;
       dict->record.object.length++;
       put_order (dict, entry.order, &key->frame);
     }
   entry.key_size = frame_stored_size (&key->frame); /* whatever the row said */
+  references_add (dict->txn, &dict->record.object, value);
+  if (referred != 0)
+    references_drop (dict->txn, &dict->record.object, referred);
 
   room = store_put_room (dict->txn, row.bytes, row.size,
                          sizeof entry + entry.key_size + frame_stored_size (value));
@@ -194,6 +201,7 @@ dict_remove (Dict *dict, const Normal *key)
 {
   guint8 order[ROW_KEY_NUMBER];
   StoreBytes value;
+  guint64 referred;
   KeyRow entry;
   RowKey row;
 
@@ -201,6 +209,8 @@ dict_remove (Dict *dict, const Normal *key)
   if (!find_row (dict, &row, &key->frame, &entry, &value))
     return FALSE;
 
+  if (references_find (&dict->record.object, &value, &referred))
+    references_drop (dict->txn, &dict->record.object, referred);
   row_key_number (order, dict->id, ROW_ORDER, entry.order);
   store_delete (dict->txn, order, sizeof order);
   store_delete (dict->txn, row.bytes, row.size);
@@ -221,9 +231,34 @@ delete_rows (Dict *dict, RowTag tag)
   store_scan_end (&scan);
 }
 
+static gboolean
+collect_reference (const StoreBytes *key, const StoreBytes *value, gpointer data)
+{
+  ReferencesOf *of = data;
+  guint64 id;
+
+  if (references_find (of->holder, value, &id))
+    g_array_append_val (of->ids, id);
+  return TRUE;
+}
+
+/* Collected first, as in list-rows.c. */
+static void
+drop_references (Dict *dict)
+{
+  ReferencesOf of = { .holder = &dict->record.object };
+
+  if (dict->record.object.references == 0)
+    return;
+  of.ids = g_array_new (FALSE, FALSE, sizeof (guint64));
+  dict_each (dict, TRUE, collect_reference, &of);
+  references_drop_all (dict->txn, &of);
+}
+
 void
 dict_clear (Dict *dict)
 {
+  drop_references (dict);
   delete_rows (dict, ROW_KEY);
   delete_rows (dict, ROW_ORDER);
   dict->record.object.length = 0;

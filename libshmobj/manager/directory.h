@@ -7,7 +7,7 @@
 
 /* A manager's directory, and our being one of its users. */
 
-#define DIRECTORY_LAYOUT 1 /* of the rows (rows.h) and of the files in the directory */
+#define DIRECTORY_LAYOUT 2 /* of the rows (rows.h) and of the files in the directory */
 
 typedef struct _Directory Directory;
 

@@ -3,7 +3,7 @@
 /* What is known about a manager's directory before anything in it is mapped.
  *
  *     format       shmobj manager
- *                  layout 1              of our rows and files (directory.h)
+ *                  layout 2              of our rows and files (directory.h)
  *                  store lmdb 1          data version of the store's files
  *                  durable no
  *                  made by LMDB 0.9.24: (July 24, 2019)

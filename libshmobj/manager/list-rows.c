@@ -10,12 +10,15 @@
  * tail goes into the tree as a whole; an empty tail takes the tree's last items back.
  *
  * An item is a frame (base/frame.h), or, when it is large, a header of the kind LARGE_ITEM and the
- * number of the row that has the frame.
+ * number of the row that has the frame. References to other objects are never large; they are
+ * counted (references.c) where items become bytes, in encode(), and where items go, in
+ * list_release_items() and list_clear().
  */
 
 #include "manager/list-rows.h"
 
 #include "manager/names.h"
+#include "manager/references.h"
 
 #define RECORD_MIN 256
 #define LARGE_ITEM 0x8001
@@ -158,6 +161,7 @@ encode (List *list, const ShmobjFrame *frame, guint8 item[LIST_INLINE_MAX])
   guint8 key[ROW_KEY_NUMBER];
   gpointer room;
 
+  references_add (list->txn, &list->record.object, frame);
   if (size <= LIST_INLINE_MAX)
     {
       frame_store (frame, item);
@@ -181,11 +185,15 @@ list_release_items (List *list, const Chunk *chunk, guint first, guint n)
   guint64 number;
 
   for (guint i = first; i < first + n; i++)
-    if (chunk_item (chunk, i, &item) && is_large (&item, &number))
+    if (!chunk_item (chunk, i, &item))
+      continue;
+    else if (is_large (&item, &number))
       {
         large_key (list, number, key);
         store_delete (list->txn, key, sizeof key);
       }
+    else if (references_find (&list->record.object, &item, &number))
+      references_drop (list->txn, &list->record.object, number);
 }
 
 /* Gives the tail's row the next size. FALSE when it has the largest. */
@@ -327,9 +335,34 @@ delete_rows (List *list, RowTag tag)
   store_scan_end (&scan);
 }
 
+static gboolean
+collect_reference (guint64 position, const StoreBytes *frame, gpointer data)
+{
+  ReferencesOf *of = data;
+  guint64 id;
+
+  if (references_find (of->holder, frame, &id))
+    g_array_append_val (of->ids, id);
+  return TRUE;
+}
+
+/* They are collected first: what a look at the items points into moves with the first change. */
+static void
+drop_references (List *list)
+{
+  ReferencesOf of = { .holder = &list->record.object };
+
+  if (list->record.object.references == 0)
+    return;
+  of.ids = g_array_new (FALSE, FALSE, sizeof (guint64));
+  list_each (list, 0, list_length (list), collect_reference, &of);
+  references_drop_all (list->txn, &of);
+}
+
 void
 list_clear (List *list)
 {
+  drop_references (list);
   delete_rows (list, ROW_TREE);
   delete_rows (list, ROW_VALUE);
   list->record.height = 0;

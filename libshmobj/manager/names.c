@@ -7,14 +7,16 @@
  * which the name is looked up again: of two processes that create the same name one makes it and
  * the other opens it.
  *
- * An object that loses its name lives on, by its id, for those who have it. A row 'a' remembers it,
- * so that it can be removed when nobody has it any more (nameless.c).
+ * An object that loses its name lives on, by its id, for those who have it and for the references
+ * to it (references.c). When there are none of these a row 'a' remembers it, so that it can be
+ * removed when nobody has it any more (nameless.c).
  */
 
 #include "manager/names.h"
 
 #include "base/shmobj-error.h"
 #include "manager/address.h"
+#include "manager/references.h"
 
 #define OBJECT_BYTES 4096 /* about what a new object needs */
 
@@ -80,29 +82,19 @@ static guint64
 take_id (StoreTxn *txn)
 {
   guint8 key[ROW_KEY_PREFIX];
-  ManagerRecord record = { .next_id = 1 };
+  ManagerRecord record;
   StoreBytes value;
 
   row_key (key, MANAGER_ID, ROW_RECORD);
-  if (store_get (txn, key, sizeof key, &value))
-    {
-      if (value.size != sizeof record)
-        store_corrupt (txn);
-      else
-        memcpy (&record, value.data, sizeof record);
-    }
+  if (!store_get (txn, key, sizeof key, &value))
+    record = (ManagerRecord){ .next_id = 1, .identity = references_new_identity () };
+  else if (value.size == sizeof record)
+    memcpy (&record, value.data, sizeof record);
+  else
+    return store_corrupt (txn);
   record.next_id++;
   store_put (txn, key, sizeof key, &record, sizeof record);
   return record.next_id - 1;
-}
-
-static void
-put_nameless (StoreTxn *txn, guint64 id)
-{
-  guint8 key[ROW_KEY_NUMBER];
-
-  row_key_number (key, MANAGER_ID, ROW_NAMELESS, id);
-  store_put (txn, key, sizeof key, "", 0);
 }
 
 static gboolean
@@ -121,7 +113,7 @@ create_unless_there (StoreTxn *txn, gpointer data, GError **error)
   if (how->name != NULL)
     store_put (txn, key, name_key (how->name, key), &row, sizeof row);
   else
-    put_nameless (txn, row.id);
+    names_set_nameless (txn, row.id);
   return how->create (txn, row.id, how->data, error);
 }
 
@@ -188,7 +180,7 @@ names_remove (StoreTxn *txn, const char *name, ObjectKind *kind, guint64 *id, GE
       return FALSE;
     }
   store_delete (txn, key, name_key (name, key));
-  put_nameless (txn, *id);
+  references_lose_name (txn, *id);
   return TRUE;
 }
 
@@ -204,18 +196,62 @@ names_drop_object (StoreTxn *txn, guint64 id)
     store_scan_delete (&scan);
   store_scan_end (&scan);
 
+  names_unset_nameless (txn, id);
+}
+
+static gboolean
+get_nameless (StoreTxn *txn, guint64 id, StoreBytes *value)
+{
+  guint8 key[ROW_KEY_NUMBER];
+
   row_key_number (key, MANAGER_ID, ROW_NAMELESS, id);
-  store_delete (txn, key, sizeof key);
+  return store_get (txn, key, sizeof key, value);
+}
+
+static void
+put_nameless (StoreTxn *txn, guint64 id, gsize mark_size)
+{
+  guint8 key[ROW_KEY_NUMBER];
+
+  row_key_number (key, MANAGER_ID, ROW_NAMELESS, id);
+  store_put (txn, key, sizeof key, "", mark_size);
 }
 
 gboolean
 names_is_nameless (StoreTxn *txn, guint64 id)
 {
-  guint8 key[ROW_KEY_NUMBER];
   StoreBytes value;
 
+  return get_nameless (txn, id, &value);
+}
+
+void
+names_set_nameless (StoreTxn *txn, guint64 id)
+{
+  put_nameless (txn, id, 0);
+}
+
+gboolean
+names_unset_nameless (StoreTxn *txn, guint64 id)
+{
+  guint8 key[ROW_KEY_NUMBER];
+
   row_key_number (key, MANAGER_ID, ROW_NAMELESS, id);
-  return store_get (txn, key, sizeof key, &value);
+  return store_delete (txn, key, sizeof key);
+}
+
+void
+names_begin_removing (StoreTxn *txn, guint64 id)
+{
+  put_nameless (txn, id, 1);
+}
+
+gboolean
+names_is_removing (StoreTxn *txn, guint64 id)
+{
+  StoreBytes value;
+
+  return get_nameless (txn, id, &value) && value.size > 0;
 }
 
 gboolean

@@ -33,7 +33,14 @@ names_remove (StoreTxn *txn, const char *name, ObjectKind *kind, guint64 *id, GE
 gboolean names_lookup (StoreTxn *txn, const char *name, ObjectKind *kind, guint64 *id);
 /* Removes an object's rows, all of them. */
 void names_drop_object (StoreTxn *txn, guint64 id);
+/* Nothing keeps it but who has it open: it has no name, and nothing refers to it. */
 gboolean names_is_nameless (StoreTxn *txn, guint64 id);
+/* Says so of an object, or that it is not so any more (FALSE: it was not). */
+void names_set_nameless (StoreTxn *txn, guint64 id);
+gboolean names_unset_nameless (StoreTxn *txn, guint64 id);
+/* The same of one whose removing takes more than one transaction: nobody can get it any more. */
+void names_begin_removing (StoreTxn *txn, guint64 id);
+gboolean names_is_removing (StoreTxn *txn, guint64 id);
 /* The first nameless object with an id above @after; FALSE when there is none. */
 gboolean names_next_nameless (StoreTxn *txn, guint64 after, guint64 *id);
 

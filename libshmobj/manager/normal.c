@@ -20,6 +20,7 @@
 #include "manager/normal.h"
 
 #include "base/shmobj-error.h"
+#include "manager/references.h"
 
 #include <math.h>
 #include <string.h>
@@ -362,6 +363,8 @@ init (Normal *normal, const ShmobjFrame *frame, gboolean key, GError **error)
   ShmobjFrame copy = *frame;
 
   *normal = (Normal){ 0 };
+  if (key && reference_is_frame (frame))
+    return refuse_key ("reference", error);
   if (init_quickly (normal, frame))
     return TRUE;
   if (frame->kind == SHMOBJ_FRAME_PICKLE)

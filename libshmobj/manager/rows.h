@@ -14,7 +14,9 @@
  *     id  tag
  *     0   ' '                     ManagerRecord
  *     0   'n'  name               NameRow: which object has this name
- *     0   'a'  id                 empty: an object without a name, removed with its last holder
+ *     0   'a'  id                 an object that has no name and to which nothing refers: removed
+ *                                 with its last holder. Empty, or one byte: its removing has begun
+ *     0   'r'  id                 ReferenceRow: how many items of others refer to the object
  *     id  ' '                     the object's record: ObjectHeader and what its kind adds; of a
  *                                 value that is its frame
  *     id  'o'  order              dict: the key (a frame in normal form) that was set order-th
@@ -32,6 +34,7 @@ typedef enum
   ROW_RECORD = ' ',
   ROW_NAME = 'n',
   ROW_NAMELESS = 'a',
+  ROW_REFERENCES = 'r',
   ROW_ORDER = 'o',
   ROW_KEY = 'k',
   ROW_TREE = 't',
@@ -52,6 +55,7 @@ typedef enum
 typedef struct
 {
   guint64 next_id;
+  guint64 identity; /* drawn when the store was new: references name it */
 } ManagerRecord;
 
 typedef struct
@@ -62,10 +66,16 @@ typedef struct
 
 typedef struct
 {
+  guint64 count;    /* never 0: then there is no row */
+  guint64 nameless; /* the object has no name: with the last reference it gets a row 'a' */
+} ReferenceRow;
+
+typedef struct
+{
   guint32 kind;
-  guint32 reserved;
-  guint64 revision; /* grows with each change */
-  guint64 length;   /* items; bytes of a segment */
+  guint32 references; /* its items that are references; G_MAXUINT32 stays: so many or more */
+  guint64 revision;   /* grows with each change */
+  guint64 length;     /* items; bytes of a segment */
 } ObjectHeader;
 
 typedef struct

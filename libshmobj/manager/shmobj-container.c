@@ -34,15 +34,13 @@
 
 #include "manager/container.h"
 
-#include "base/fork.h"
 #include "base/shmobj-error.h"
 #include "manager/nameless.h"
+#include "manager/references.h"
 #include "manager/shmobj-manager.h"
 #include "objects/handle.h"
 #include "objects/lazy-init.h"
 #include "objects/shmobj-shareable.h"
-
-#define LETTING_GO_US 100000 /* a finalizer waits no longer for the gate */
 
 enum
 {
@@ -67,15 +65,12 @@ G_DEFINE_ABSTRACT_TYPE_WITH_CODE (ShmobjContainer,
                                   G_IMPLEMENT_INTERFACE (SHMOBJ_TYPE_SHAREABLE,
                                                          shmobj_container_shareable_init))
 
-/* In a forked child that never came in here the parent's manager is not opened just to look. */
 static void
 let_go (ShmobjContainer *self)
 {
   if (atomic_exchange (&self->closed, TRUE) || self->manager == NULL)
     return;
-  if (holds_release (manager_get_holds (self->manager), self->id) &&
-      manager_get_directory (self->manager)->generation == fork_generation ())
-    nameless_end (self->store, manager_get_holds (self->manager), self->id, LETTING_GO_US);
+  nameless_let_go (self->manager, self->id);
 }
 
 static void
@@ -162,8 +157,8 @@ container_new (
   return self;
 }
 
-static gboolean
-enter (ShmobjContainer *self, GError **error)
+gboolean
+container_enter (ShmobjContainer *self, GError **error)
 {
   gboolean closed = atomic_load_explicit (&self->closed, memory_order_relaxed);
 
@@ -187,7 +182,7 @@ container_read (gpointer self, StoreFunc func, gpointer data, GError **error)
   GError *local_error = NULL;
   StoreTxn txn;
 
-  if (!enter (container, error) || !store_read_begin (container->store, &txn, error))
+  if (!container_enter (container, error) || !store_read_begin (container->store, &txn, error))
     return FALSE;
 
   func (&txn, data, &local_error);
@@ -200,25 +195,6 @@ container_read (gpointer self, StoreFunc func, gpointer data, GError **error)
     return TRUE;
   g_propagate_error (error, local_error);
   return FALSE;
-}
-
-gboolean
-container_write (gpointer self, StoreFunc func, gpointer data, gsize bytes, GError **error)
-{
-  ShmobjContainer *container = self;
-  StoreWrite write = { .func = func, .data = data, .bytes = bytes };
-
-  if (!enter (container, error))
-    return FALSE;
-  if (container->read_only)
-    {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
-                   "“%s” was opened for reading only",
-                   container->name != NULL ? container->name : "");
-      return FALSE;
-    }
-  write.timeout_us = manager_get_timeout (container->manager);
-  return store_write (container->store, &write, error);
 }
 
 typedef struct
@@ -269,7 +245,7 @@ shmobj_container_to_handle (ShmobjShareable *shareable, GUnixFDList *fds, GError
   ShmobjContainerClass *klass =
       G_TYPE_INSTANCE_GET_CLASS (self, SHMOBJ_TYPE_CONTAINER, ShmobjContainerClass);
 
-  if (!enter (self, error))
+  if (!container_enter (self, error))
     return NULL;
   return manager_handle_of (self->manager, klass->handle_class, self, fds, error);
 }
@@ -364,6 +340,72 @@ shmobj_container_get_revision (ShmobjContainer *self, GError **error)
   g_return_val_if_fail (SHMOBJ_IS_CONTAINER (self), 0);
 
   return get_header (self, &header, error) ? header.revision : 0;
+}
+
+/**
+ * shmobj_container_get_read_only:
+ * @self: a container
+ *
+ * Tells whether it can be changed through this object.
+ *
+ * Returns: whether it was opened with %SHMOBJ_OPEN_READ_ONLY
+ *
+ * Since: 1.0
+ */
+gboolean
+shmobj_container_get_read_only (ShmobjContainer *self)
+{
+  g_return_val_if_fail (SHMOBJ_IS_CONTAINER (self), FALSE);
+
+  return self->read_only;
+}
+
+static gboolean
+read_identity (StoreTxn *txn, gpointer data, GError **error)
+{
+  *(guint64 *) data = references_get_identity (txn);
+  return TRUE;
+}
+
+/**
+ * shmobj_container_get_reference:
+ * @self: a container
+ * @error: return location for an error
+ *
+ * Makes a reference to it: a value that can be an item of the containers of the same manager. So
+ * containers lie in others, and each is live: who opens it by the reference, with
+ * [method@Shmobj.Manager.open_reference], has the same container.
+ *
+ * A container lives as long as it has a name, an item that refers to it, or somebody who has it
+ * open. Containers that only refer to each other are removed when the manager is cleaned.
+ *
+ * References are items themselves. One inside of another value (in a tuple, say) is
+ * `SHMOBJ_ERROR_NOT_REPRESENTABLE`, as is one to an object of another manager, and one that is a
+ * key.
+ *
+ * ```c
+ * g_autoptr (ShmobjList) row = shmobj_manager_open_list (manager, NULL, 0, NULL, &error);
+ * g_autoptr (GVariant) reference = shmobj_container_get_reference (SHMOBJ_CONTAINER (row), &error);
+ *
+ * shmobj_list_append (table, reference, &error);
+ * ```
+ *
+ * Returns: (transfer full): a value of type `o`, which has the container open as long as it
+ *   lives; or %NULL with an error of those that every call can have
+ *
+ * Since: 1.0
+ */
+GVariant *
+shmobj_container_get_reference (ShmobjContainer *self, GError **error)
+{
+  Reference reference;
+
+  g_return_val_if_fail (SHMOBJ_IS_CONTAINER (self), NULL);
+
+  if (!container_read (self, read_identity, &reference.identity, error))
+    return NULL;
+  reference.id = self->id;
+  return container_make_reference (self, &reference, error);
 }
 
 /**

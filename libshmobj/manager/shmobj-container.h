@@ -40,6 +40,11 @@ ShmobjManager *shmobj_container_get_manager (ShmobjContainer *self);
 SHMOBJ_AVAILABLE_IN_1_0
 guint64 shmobj_container_get_revision (ShmobjContainer *self, GError **error);
 SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_container_get_read_only (ShmobjContainer *self);
+SHMOBJ_AVAILABLE_IN_1_0
+GVariant *shmobj_container_get_reference (ShmobjContainer *self,
+                                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
 void shmobj_container_close (ShmobjContainer *self);
 
 G_END_DECLS

@@ -67,7 +67,7 @@ shmobj_dict_lookup_frame (ShmobjDict *self,
     *out = (ShmobjFrame){ 0 };
   if (!normal_init_key (&normal, key, error))
     return -1;
-  looked = container_read (self, look_up, &call, error);
+  looked = container_read_frame (self, look_up, &call, out, error);
   normal_clear (&normal);
   return looked ? call.found : -1;
 }
@@ -82,8 +82,8 @@ shmobj_dict_get_frame (ShmobjDict *self, const ShmobjFrame *key, ShmobjFrame *ou
   *out = (ShmobjFrame){ 0 };
   if (!normal_init_key (&normal, key, error))
     return FALSE;
-  found =
-      container_read (self, look_up, &call, error) && (call.found || no_such_key (&call, error));
+  found = container_read_frame (self, look_up, &call, out, error) &&
+          (call.found || no_such_key (&call, error));
   normal_clear (&normal);
   return found;
 }
@@ -115,7 +115,7 @@ collect_all (ShmobjDict *self, gboolean values, ShmobjFrame **out, gsize *n_out,
 
   *out = NULL;
   *n_out = 0;
-  if (!container_read (self, read_all, &call, error))
+  if (!container_read_frames (self, read_all, &call, frames, error))
     return FALSE;
   *out = stored_array_steal (frames, n_out);
   return TRUE;
@@ -179,7 +179,8 @@ shmobj_dict_set_default_frame (ShmobjDict *self,
   if (!stored_check_frame (value, error) || !normal_init_key (&normal, key, error))
     return -1;
   done = stored_check_frame (&normal.frame, error) &&
-         container_write (self, do_set_default, &call, value->size + 2 * key->size + 128, error);
+         container_write_frame (self, do_set_default, &call, out, value->size + 2 * key->size + 128,
+                                error);
   if (!done)
     shmobj_frame_clear (out);
   normal_clear (&normal);
@@ -277,7 +278,7 @@ shmobj_dict_pop_frame_for (ShmobjDict *self,
     *out = (ShmobjFrame){ 0 };
   if (!normal_init_key (&normal, key, error))
     return FALSE;
-  popped = container_write (self, do_pop, &call, 0, error);
+  popped = container_write_frame (self, do_pop, &call, out, 0, error);
   if (!popped && out != NULL)
     shmobj_frame_clear (out);
   normal_clear (&normal);
@@ -328,7 +329,7 @@ shmobj_dict_pop_item_frames (
                 .may_leave = pickles ? NULL : stored_check_value };
 
   *key = *value = (ShmobjFrame){ 0 };
-  if (container_write (self, do_pop_item, &call, 0, error))
+  if (container_write_frame (self, do_pop_item, &call, value, 0, error))
     return TRUE;
   shmobj_frame_clear (key);
   shmobj_frame_clear (value);

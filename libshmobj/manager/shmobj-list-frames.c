@@ -87,7 +87,7 @@ shmobj_list_get_frame (ShmobjList *self, gint64 index, ShmobjFrame *out, GError 
   Call call = { .id = container_get_id (self), .start = index, .out = out };
 
   *out = (ShmobjFrame){ 0 };
-  return container_read (self, read_one, &call, error);
+  return container_read_frame (self, read_one, &call, out, error);
 }
 
 static gboolean
@@ -118,7 +118,7 @@ shmobj_list_get_range_frames (
 
   *out = NULL;
   *n_out = 0;
-  if (!container_read (self, read_range, &call, error))
+  if (!container_read_frames (self, read_range, &call, range, error))
     return FALSE;
   *out = stored_array_steal (range, n_out);
   return TRUE;
@@ -369,7 +369,7 @@ shmobj_list_pop_frame_for (
   Call call = { .id = container_get_id (self), .start = index, .out = out, .may_leave = may_leave };
 
   *out = (ShmobjFrame){ 0 };
-  if (container_write (self, do_pop, &call, 0, error))
+  if (container_write_frame (self, do_pop, &call, out, 0, error))
     return TRUE;
   shmobj_frame_clear (out);
   return FALSE;

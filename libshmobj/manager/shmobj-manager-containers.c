@@ -10,6 +10,7 @@
 
 #include "manager/shmobj-manager.h"
 
+#include "base/shmobj-error.h"
 #include "manager/container.h"
 #include "manager/dict-rows.h"
 #include "manager/list-rows.h"
@@ -239,4 +240,123 @@ shmobj_manager_open_value (ShmobjManager *self,
   if (!stored_check_frame (&frame, error) || !open_held (self, &how, &frame, error))
     return NULL;
   return container_new (SHMOBJ_TYPE_VALUE, self, how.id, name, flags);
+}
+
+typedef struct
+{
+  Reference reference;
+  ObjectKind kind;
+} Lead;
+
+static gboolean
+follow (StoreTxn *txn, Lead *lead, GError **error)
+{
+  ObjectHeader header;
+
+  if (references_get_identity (txn) != lead->reference.identity)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                 "Object %" G_GUINT64_FORMAT " is of another manager, which can open it",
+                 lead->reference.id);
+  else if (!names_get_header (txn, lead->reference.id, &header) ||
+           names_is_removing (txn, lead->reference.id) || !kind_is_container (header.kind))
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+                 "Object %" G_GUINT64_FORMAT " was removed", lead->reference.id);
+  else
+    {
+      lead->kind = header.kind;
+      return TRUE;
+    }
+  return FALSE;
+}
+
+/* It is held already, so what is there will stay. */
+static gboolean
+follow_held (ShmobjManager *self, Lead *lead, GError **error)
+{
+  GError *local_error = NULL;
+  gboolean found;
+  StoreTxn txn;
+
+  if (!store_read_begin (manager_get_store (self, NULL), &txn, error))
+    return FALSE;
+  found = follow (&txn, lead, &local_error);
+  if (!store_read_end (&txn, error))
+    {
+      g_clear_error (&local_error);
+      return FALSE;
+    }
+  if (!found)
+    g_propagate_error (error, local_error);
+  return found;
+}
+
+static gboolean
+check_reference (GVariant *value, ShmobjOpenFlags flags, Reference *reference, GError **error)
+{
+  g_autofree char *shown = NULL;
+
+  if ((flags & SHMOBJ_OPEN_EXCLUSIVE) != 0)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                   "A reference leads to what there is: “exclusive” makes no sense");
+      return FALSE;
+    }
+  if (g_variant_is_of_type (value, G_VARIANT_TYPE_OBJECT_PATH) &&
+      reference_parse (g_variant_get_data (value), g_variant_get_size (value), reference))
+    return TRUE;
+  shown = g_variant_print (value, FALSE);
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+               "“%.80s” (type “%.20s”) is no reference to an object", shown,
+               g_variant_get_type_string (value));
+  return FALSE;
+}
+
+/**
+ * shmobj_manager_open_reference:
+ * @self: a manager
+ * @reference: an item that refers to an object, or what
+ *   [method@Shmobj.Container.get_reference] made; sunk if it is floating
+ * @flags: %SHMOBJ_OPEN_DEFAULT or %SHMOBJ_OPEN_READ_ONLY
+ * @error: return location for an error
+ *
+ * Opens the container that a reference leads to. It has no name here, whether it has one or not.
+ *
+ * A reference that was read from a container has what it refers to open as long as the `GVariant`
+ * lives, so this finds it, whatever others do. Of a copy (a path that came another way) the object
+ * may be gone.
+ *
+ * Returns: (transfer full): a [class@Shmobj.List], [class@Shmobj.Dict] or [class@Shmobj.Value]; or
+ *   %NULL with `G_IO_ERROR_NOT_FOUND` (there is no such object any more) or
+ *   `G_IO_ERROR_INVALID_ARGUMENT` (@reference is none, or one to an object of another manager)
+ *
+ * Since: 1.0
+ */
+ShmobjContainer *
+shmobj_manager_open_reference (ShmobjManager *self,
+                               GVariant *reference,
+                               ShmobjOpenFlags flags,
+                               GError **error)
+{
+  g_autoptr (GVariant) kept = NULL;
+  Lead lead;
+
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
+  g_return_val_if_fail (reference != NULL, NULL);
+
+  kept = g_variant_ref_sink (reference);
+  if (!manager_enter (self, error) || !check_reference (kept, flags, &lead.reference, error))
+    return NULL;
+  if (!holds_take (manager_get_holds (self), lead.reference.id))
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+                   "Object %" G_GUINT64_FORMAT " is being removed", lead.reference.id);
+      return NULL;
+    }
+  if (follow_held (self, &lead, error))
+    return container_new (lead.kind == KIND_LIST   ? SHMOBJ_TYPE_LIST
+                          : lead.kind == KIND_DICT ? SHMOBJ_TYPE_DICT
+                                                   : SHMOBJ_TYPE_VALUE,
+                          self, lead.reference.id, NULL, flags);
+  holds_release (manager_get_holds (self), lead.reference.id);
+  return NULL;
 }

@@ -59,6 +59,12 @@ ShmobjValue *shmobj_manager_open_value (ShmobjManager *self,
                                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 SHMOBJ_AVAILABLE_IN_1_0
+ShmobjContainer *shmobj_manager_open_reference (ShmobjManager *self,
+                                                GVariant *reference,
+                                                ShmobjOpenFlags flags,
+                                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+SHMOBJ_AVAILABLE_IN_1_0
 ShmobjQueue *shmobj_manager_open_queue (ShmobjManager *self,
                                         const char *name,
                                         ShmobjOpenFlags flags,

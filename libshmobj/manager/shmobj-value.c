@@ -98,7 +98,7 @@ shmobj_value_get_frame (ShmobjValue *self, ShmobjFrame *out, GError **error)
   Call call = { .id = container_get_id (self), .out = out };
 
   *out = (ShmobjFrame){ 0 };
-  if (container_read (self, read_value, &call, error))
+  if (container_read_frame (self, read_value, &call, out, error))
     return TRUE;
   shmobj_frame_clear (out);
   return FALSE;

@@ -21,6 +21,7 @@
 
 #define DOING_READ "Reading"
 #define DOING_WRITE "Writing"
+#define REFUSED (-1) /* a failure that is none of LMDB's: see refusal */
 
 static void
 reader_in (Store *store)
@@ -170,7 +171,12 @@ run_once (Store *store, const StoreWrite *write, GError **error)
     return commit (&txn);
 
   mdb_txn_abort (handle);
-  if (txn.failure == 0)
+  if (txn.failure == REFUSED)
+    {
+      g_clear_error (&local_error);
+      local_error = txn.refusal;
+    }
+  if (txn.failure == 0 || txn.failure == REFUSED)
     {
       g_propagate_error (error, local_error);
       return -1;
@@ -234,6 +240,19 @@ gboolean
 store_corrupt (StoreTxn *txn)
 {
   note (txn, MDB_CORRUPTED);
+  return FALSE;
+}
+
+gboolean
+store_refuse (StoreTxn *txn, GError *error)
+{
+  if (txn->failure == 0)
+    {
+      txn->failure = REFUSED;
+      txn->refusal = error;
+    }
+  else
+    g_error_free (error);
   return FALSE;
 }
 

@@ -26,6 +26,8 @@ typedef struct
   Store *store;
   gpointer handle; /* (owned by the store): the transaction behind it */
   int failure;     /* the first thing that went wrong, 0 while all is well */
+  GError *refusal; /* (owned): why, after store_refuse() */
+  gpointer notes;  /* (nullable): of who runs the function; the store does not look at it */
 } StoreTxn;
 
 typedef enum
@@ -77,6 +79,9 @@ gpointer store_put_room (StoreTxn *txn, const void *key, gsize key_size, gsize s
 gboolean store_delete (StoreTxn *txn, const void *key, gsize key_size);
 /* Marks the transaction: the rows say what no version of this library writes. Returns FALSE. */
 gboolean store_corrupt (StoreTxn *txn);
+/* Marks a write transaction: nothing of it will happen, and store_write() fails with @error, which
+ * it takes over. Returns FALSE. */
+gboolean store_refuse (StoreTxn *txn, GError *error);
 
 /* Rows in the order of their keys, from @prefix on, as long as they begin with it. */
 typedef struct

@@ -7,6 +7,7 @@
 #include "manager/stored.h"
 
 #include "base/shmobj-error.h"
+#include "manager/references.h"
 
 #include <string.h>
 
@@ -28,7 +29,7 @@ stored_check_frame (const ShmobjFrame *frame, GError **error)
                    (int) MIN (frame->type_length, 64), frame->type);
       return FALSE;
     }
-  return TRUE;
+  return reference_check_frame (frame, error);
 }
 
 gboolean

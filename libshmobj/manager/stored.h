@@ -6,7 +6,8 @@
 
 /* Values on their way into the store and out of it (stored.c). */
 
-/* Can @frame be stored? MESSAGE_TOO_LARGE, NOT_REPRESENTABLE (descriptors in it). */
+/* Can @frame be stored? MESSAGE_TOO_LARGE, NOT_REPRESENTABLE (descriptors or references
+ * in it). */
 gboolean stored_check_frame (const ShmobjFrame *frame, GError **error);
 /* The value of a stored frame, which is copied; FALSE with CORRUPT. */
 gboolean stored_load_frame (const StoreBytes *stored, ShmobjFrame *frame, GError **error);

@@ -5,6 +5,7 @@
 #include "manager/value-row.h"
 
 #include "manager/names.h"
+#include "manager/references.h"
 
 static void
 put (StoreTxn *txn, guint64 id, ObjectHeader *object, const ShmobjFrame *frame)
@@ -25,6 +26,7 @@ value_row_create (StoreTxn *txn, guint64 id, const ShmobjFrame *initial)
 {
   ObjectHeader object = { .kind = KIND_VALUE, .revision = 1 };
 
+  references_add (txn, &object, initial);
   put (txn, id, &object, initial);
 }
 
@@ -46,6 +48,12 @@ value_row_open (ValueRow *row, StoreTxn *txn, guint64 id, GError **error)
 void
 value_row_set (ValueRow *row, const ShmobjFrame *frame)
 {
+  guint64 referred = 0;
+
+  references_find (&row->object, &row->frame, &referred);
+  references_add (row->txn, &row->object, frame);
+  if (referred != 0)
+    references_drop (row->txn, &row->object, referred);
   row->object.revision++;
   put (row->txn, row->id, &row->object, frame);
 }

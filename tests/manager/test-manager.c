@@ -453,7 +453,7 @@ test_other_versions_are_not_touched (void)
   g_assert_nonnull (strstr (after, "layout 7"));
 
   rewrite (path, "format",
-           "shmobj manager\nlayout 1\nstore lmdb 2\ndurable yes\nmade by LMDB 1.0.1\n", -1);
+           "shmobj manager\nlayout 2\nstore lmdb 2\ndurable yes\nmade by LMDB 1.0.1\n", -1);
   cannot_open (path, SHMOBJ_ERROR, SHMOBJ_ERROR_INCOMPATIBLE, "LMDB 1.0.1");
   rewrite (path, "format", "", 0);
   cannot_open (path, SHMOBJ_ERROR, SHMOBJ_ERROR_INCOMPATIBLE, "not a manager");
