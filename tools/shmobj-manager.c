@@ -15,6 +15,8 @@
 #include <glib-unix.h>
 #include <locale.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 
 #define NAME "org.shmobj.Manager1"
 #define WRITE_TIMEOUT_US G_USEC_PER_SEC
@@ -84,8 +86,39 @@ on_check_idle (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
+/* Locks and queues need descriptors, and nothing here counts on their numbers being small. */
+static void
+allow_all_descriptors (void)
+{
+  struct rlimit limit;
+
+  if (getrlimit (RLIMIT_NOFILE, &limit) == 0)
+    {
+      limit.rlim_cur = limit.rlim_max;
+      (void) setrlimit (RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* @text: NAME=NUMBER */
 static gboolean
-set_up (Service *service, GError **error)
+set_limit (Service *service, const char *text, GError **error)
+{
+  const char *equals = strchr (text, '=');
+  g_autofree char *name = equals != NULL ? g_strndup (text, equals - text) : NULL;
+  guint64 most;
+
+  if (equals == NULL)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                   "“--limit %s” is not of the form NAME=NUMBER", text);
+      return FALSE;
+    }
+  return g_ascii_string_to_unsigned (equals + 1, 10, 0, G_MAXUINT64, &most, error) &&
+         shmobj_manager_set_export_limit (service->manager, service->export_id, name, most, error);
+}
+
+static gboolean
+set_up (Service *service, char **limits, GError **error)
 {
   g_autofree char *address = g_dbus_address_get_for_bus_sync (G_BUS_TYPE_SESSION, NULL, error);
 
@@ -105,7 +138,12 @@ set_up (Service *service, GError **error)
     return FALSE;
   g_signal_connect (service->connection, "closed", G_CALLBACK (on_closed), service);
   service->export_id = shmobj_manager_export (service->manager, service->connection, error);
-  return service->export_id != 0;
+  if (service->export_id == 0)
+    return FALSE;
+  for (; limits != NULL && *limits != NULL; limits++)
+    if (!set_limit (service, *limits, error))
+      return FALSE;
+  return TRUE;
 }
 
 /* Gives the name back, and answers what came before the bus knew. */
@@ -143,12 +181,15 @@ int
 main (int argc, char **argv)
 {
   gboolean replace = FALSE, version = FALSE;
+  g_auto (GStrv) limits = NULL;
   double timeout_s = 0;
   const GOptionEntry entries[] = {
     { "replace", 'r', 0, G_OPTION_ARG_NONE, &replace, "Take the place of one that runs", NULL },
     { "timeout", 't', 0, G_OPTION_ARG_DOUBLE, &timeout_s,
       "End after so long without a call, a waiting client or a held lock (default: never)",
       "SECONDS" },
+    { "limit", 0, 0, G_OPTION_ARG_STRING_ARRAY, &limits,
+      "What one client may have at most: objects, calls, locks, messages, bytes", "NAME=NUMBER" },
     { "version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version", NULL },
     { NULL },
   };
@@ -171,7 +212,8 @@ main (int argc, char **argv)
 
   service.loop = g_main_loop_new (NULL, FALSE);
   service.timeout_us = timeout_s * G_USEC_PER_SEC;
-  if (set_up (&service, &error))
+  allow_all_descriptors ();
+  if (set_up (&service, limits, &error))
     run (&service, replace);
   else
     end_with_failure (&service, error->message);

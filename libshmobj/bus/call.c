@@ -67,10 +67,21 @@ on_caller_gone (gpointer data)
   g_cancellable_cancel (call->cancellable);
 }
 
+static gboolean
+charge_waiting (BusCall *call, GError **error)
+{
+  call->pending = bus_call_charge (call, BUS_LIMIT_CALLS, 1, error);
+  if (call->pending != NULL)
+    call->bytes =
+        bus_call_charge (call, BUS_LIMIT_BYTES, g_variant_get_size (call->parameters), error);
+  return call->bytes != NULL;
+}
+
 BusCall *
-bus_call_new (BusObject *object, GDBusMethodInvocation *invocation)
+bus_call_new (BusObject *object, GDBusMethodInvocation *invocation, gboolean waits)
 {
   BusCall *call = g_new0 (BusCall, 1);
+  GError *error = NULL;
 
   call->object = bus_object_ref (object);
   call->invocation = invocation;
@@ -80,7 +91,17 @@ bus_call_new (BusObject *object, GDBusMethodInvocation *invocation)
       bus_client_watch_new (object->service->clients,
                             g_dbus_method_invocation_get_sender (invocation), on_caller_gone, call);
   g_hash_table_add (object->service->calls, call);
-  return call;
+  if (!waits || charge_waiting (call, &error))
+    return call;
+  bus_call_return_error (call, error);
+  return NULL;
+}
+
+BusCharge *
+bus_call_charge (BusCall *call, BusLimit limit, guint64 amount, GError **error)
+{
+  return bus_charge_new (call->object->service->clients, bus_call_sender (call), limit, amount,
+                         error);
 }
 
 gboolean
@@ -103,6 +124,9 @@ call_free (BusCall *call)
   g_hash_table_remove (call->object->service->calls, call);
   call->object->service->last_call_us = g_get_monotonic_time ();
   bus_client_watch_free (call->watch);
+  g_clear_pointer (&call->pending, bus_charge_free);
+  g_clear_pointer (&call->bytes, bus_charge_free);
+  g_clear_pointer (&call->held, bus_charge_free);
   g_object_unref (call->cancellable);
   bus_object_unref (call->object);
   g_free (call);

@@ -20,6 +20,7 @@ typedef struct
   const BusInterface *interface; /* of its kind; NULL at the root */
   GObject *object;               /* (owned) (nullable) */
   gpointer state;                /* (owned): of interface->new_state */
+  guint openers;                 /* clients that have it open */
 } BusObject;
 
 BusObject *bus_object_ref (BusObject *object);
@@ -35,10 +36,15 @@ typedef struct
   GVariant *parameters;              /* the invocation's */
   GCancellable *cancellable;         /* (owned): cancelled when the caller left the bus */
   BusClientWatch *watch;             /* (owned) */
+  BusCharge *pending, *bytes;        /* (owned) (nullable): for waiting, and for its arguments */
+  BusCharge *held;                   /* (owned) (nullable): the adapter's, for what it will give */
   gpointer data;                     /* the adapter's */
 } BusCall;
 
-BusCall *bus_call_new (BusObject *object, GDBusMethodInvocation *invocation);
+/* NULL when it was refused: the caller has too many calls that wait, and this is one. */
+BusCall *bus_call_new (BusObject *object, GDBusMethodInvocation *invocation, gboolean waits);
+/* The same charge on the caller's account; NULL with LIMITS_EXCEEDED. */
+BusCharge *bus_call_charge (BusCall *call, BusLimit limit, guint64 amount, GError **error);
 gboolean bus_call_is_abandoned (BusCall *call);
 /* The unique name of the caller; "" on a connection without a bus. */
 const char *bus_call_sender (BusCall *call);

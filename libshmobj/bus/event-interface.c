@@ -67,7 +67,7 @@ get_is_set (BusObject *object, GError **error)
 static const BusMethod methods[] = {
   { "Set", run_set, NULL },
   { "Clear", run_clear, NULL },
-  { "Wait", NULL, start_wait },
+  { "Wait", NULL, start_wait, TRUE },
   { NULL, NULL, NULL },
 };
 

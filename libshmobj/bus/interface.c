@@ -49,7 +49,7 @@ bus_interface_find (const char *kind, const char *name)
 }
 
 GVariant *
-bus_interface_get_all (const BusInterface *interface, BusObject *object)
+bus_interface_get_all (const BusInterface *interface, BusObject *object, gboolean costly)
 {
   GVariantBuilder builder;
 
@@ -57,7 +57,7 @@ bus_interface_get_all (const BusInterface *interface, BusObject *object)
   for (const BusProperty *property = interface->properties;
        property != NULL && property->name != NULL; property++)
     {
-      GVariant *value = property->get (object, NULL);
+      GVariant *value = costly || !property->costly ? property->get (object, NULL) : NULL;
 
       if (value != NULL)
         g_variant_builder_add (&builder, "{sv}", property->name, value);

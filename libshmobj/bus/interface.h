@@ -13,12 +13,14 @@ typedef struct
   GVariant *(*run) (BusObject *object, GVariant *parameters, GError **error);
   /* Done later: ends with one of the bus_call_return functions. */
   void (*start) (BusCall *call);
+  gboolean waits; /* may be long: such calls of one client are limited */
 } BusMethod;
 
 typedef struct
 {
   const char *name;
   GVariant *(*get) (BusObject *object, GError **error); /* floating, or NULL with an error */
+  gboolean costly; /* only told when asked for, not of each object that appears */
 } BusProperty;
 
 typedef struct _BusInterface BusInterface;
@@ -57,7 +59,7 @@ const BusInterface *bus_interface_find (const char *kind, const char *name);
 const BusInterface *const *bus_interfaces_of (const char *kind);
 
 /* All properties of one interface of one object: a{sv}, floating. Those that fail are left out. */
-GVariant *bus_interface_get_all (const BusInterface *interface, BusObject *object);
+GVariant *bus_interface_get_all (const BusInterface *interface, BusObject *object, gboolean costly);
 /* An unsigned option that may be missing; FALSE with INVALID_ARGUMENT when it has another type. */
 gboolean bus_option_take_uint64 (
     GVariantDict *options, const char *name, guint64 most, guint64 *value, GError **error);

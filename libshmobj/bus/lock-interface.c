@@ -29,6 +29,7 @@ typedef struct
   BusObject *object; /* ours; a reference while the lock is held */
   char *holder;      /* (owned): the caller's unique name; NULL while nobody has it through us */
   BusClientWatch *watch; /* (owned): of the holder */
+  BusCharge *charge;     /* (owned): on the holder's account */
   GSource *lease;        /* (owned): on the reading end */
   int lease_fd;          /* (owned) */
 } Tenure;
@@ -68,6 +69,7 @@ end_tenure (Tenure *tenure, GError **error)
   g_source_destroy (tenure->lease);
   g_clear_pointer (&tenure->lease, g_source_unref);
   g_clear_pointer (&tenure->watch, bus_client_watch_free);
+  g_clear_pointer (&tenure->charge, bus_charge_free);
   g_clear_pointer (&tenure->holder, g_free);
   close (tenure->lease_fd);
   tenure->lease_fd = -1;
@@ -104,6 +106,7 @@ begin_tenure (BusCall *call, int lease_fd)
   tenure->holder = g_strdup (bus_call_sender (call));
   tenure->watch =
       bus_client_watch_new (call->object->service->clients, tenure->holder, on_holder_gone, tenure);
+  tenure->charge = g_steal_pointer (&call->held);
   tenure->lease_fd = lease_fd;
   tenure->lease = g_unix_fd_source_new (lease_fd, G_IO_HUP);
   g_source_set_callback (tenure->lease, G_SOURCE_FUNC (on_lease_closed), tenure, NULL);
@@ -162,10 +165,14 @@ static void
 start_acquire (BusCall *call)
 {
   g_autoptr (GVariant) options = g_variant_get_child_value (call->parameters, 1);
+  GError *error = NULL;
 
   if (g_variant_n_children (options) > 0)
-    bus_call_return_error (call, g_error_new (G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-                                              "Acquire() knows no options yet"));
+    g_set_error (&error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "Acquire() knows no options yet");
+  else
+    call->held = bus_call_charge (call, BUS_LIMIT_LOCKS, 1, &error);
+  if (error != NULL)
+    bus_call_return_error (call, error);
   else
     shmobj_lock_acquire_async (lock_of (call->object), bus_argument_int64 (call->parameters, 0),
                                call->cancellable, on_acquired, call);
@@ -204,7 +211,7 @@ get_owner (BusObject *object, GError **error)
 }
 
 static const BusMethod methods[] = {
-  { "Acquire", NULL, start_acquire },
+  { "Acquire", NULL, start_acquire, TRUE },
   { "Release", NULL, start_release },
   { NULL, NULL, NULL },
 };

@@ -12,38 +12,6 @@
 #include "bus/names.h"
 #include "bus/service.h"
 
-static GVariant *
-interfaces_and_properties (BusObject *object)
-{
-  const BusInterface *const *interface = bus_interfaces_of (object->interface->kind);
-  GVariantBuilder builder;
-
-  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a{sa{sv}}"));
-  for (; *interface != NULL; interface++)
-    g_variant_builder_add (&builder, "{s@a{sv}}", (*interface)->info->name,
-                           bus_interface_get_all (*interface, object));
-  return g_variant_builder_end (&builder);
-}
-
-static void
-tell (BusService *service, const char *signal, GVariant *parameters)
-{
-  (void) g_dbus_connection_emit_signal (service->connection, NULL, BUS_PATH,
-                                        BUS_INTERFACE_OBJECT_MANAGER, signal, parameters, NULL);
-}
-
-static void
-tell_removed (BusService *service, BusObject *object)
-{
-  const BusInterface *const *interface = bus_interfaces_of (object->interface->kind);
-  GVariantBuilder builder;
-
-  g_variant_builder_init (&builder, G_VARIANT_TYPE_STRING_ARRAY);
-  for (; *interface != NULL; interface++)
-    g_variant_builder_add (&builder, "s", (*interface)->info->name);
-  tell (service, "InterfacesRemoved", g_variant_new ("(oas)", object->path, &builder));
-}
-
 static gboolean
 take_boolean (GVariantDict *options, const char *name, gboolean *value, GError **error)
 {
@@ -103,8 +71,7 @@ run_open (BusObject *root, GVariant *parameters, GError **error)
 {
   g_autoptr (GVariant) given = NULL;
   g_autoptr (BusObject) object = NULL;
-  g_autofree char *path = NULL;
-  gboolean existing, exclusive, known;
+  gboolean existing, exclusive;
   GVariantDict options;
   const char *kind, *name;
 
@@ -112,8 +79,6 @@ run_open (BusObject *root, GVariant *parameters, GError **error)
   if (!check_options (kind, given, error))
     return NULL;
 
-  path = bus_path_of (name);
-  known = g_hash_table_contains (root->service->objects, path);
   g_variant_dict_init (&options, given);
   if (take_boolean (&options, "existing", &existing, error) &&
       take_boolean (&options, "exclusive", &exclusive, error))
@@ -122,31 +87,18 @@ run_open (BusObject *root, GVariant *parameters, GError **error)
                                    (exclusive ? SHMOBJ_OPEN_EXCLUSIVE : 0),
                                &options, error);
   g_variant_dict_clear (&options);
-  if (object == NULL)
-    return NULL;
-  if (!known)
-    tell (root->service, "InterfacesAdded",
-          g_variant_new ("(o@a{sa{sv}})", object->path, interfaces_and_properties (object)));
-  return g_variant_new ("(o)", object->path);
+  return object != NULL ? g_variant_new ("(o)", object->path) : NULL;
 }
 
 static GVariant *
 run_remove_object (BusObject *root, GVariant *parameters, GError **error)
 {
-  g_autoptr (BusObject) known = NULL;
-  g_autofree char *path = NULL;
   const char *name;
 
   g_variant_get (parameters, "(&s)", &name);
-  path = bus_path_of (name);
-  known = g_hash_table_lookup (root->service->objects, path);
-  if (known != NULL)
-    bus_object_ref (known);
   if (!shmobj_manager_remove (root->service->manager, name, error))
     return NULL;
   bus_service_forget (root->service, name);
-  if (known != NULL)
-    tell_removed (root->service, known);
   return g_variant_new ("()");
 }
 
@@ -189,45 +141,20 @@ get_version (BusObject *root, GError **error)
   return g_variant_new_uint32 (BUS_INTERFACE_VERSION);
 }
 
-static GVariant *
-run_get_managed_objects (BusObject *root, GVariant *parameters, GError **error)
-{
-  GVariantBuilder builder;
-  GHashTableIter iter;
-  BusObject *object;
-
-  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a{oa{sa{sv}}}"));
-  g_hash_table_iter_init (&iter, root->service->objects);
-  while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &object))
-    g_variant_builder_add (&builder, "{o@a{sa{sv}}}", object->path,
-                           interfaces_and_properties (object));
-  return g_variant_new ("(a{oa{sa{sv}}})", &builder);
-}
-
-static const BusMethod manager_methods[] = {
+static const BusMethod methods[] = {
   { "Open", run_open, NULL },
   { "RemoveObject", run_remove_object, NULL },
   { "ListObjects", run_list_objects, NULL },
   { NULL, NULL, NULL },
 };
 
-static const BusProperty manager_properties[] = {
+static const BusProperty properties[] = {
   { "Version", get_version },
   { NULL, NULL },
 };
 
 const BusInterface bus_manager_interface = {
   .info = &org_shmobj_manager1_interface,
-  .methods = manager_methods,
-  .properties = manager_properties,
-};
-
-static const BusMethod object_manager_methods[] = {
-  { "GetManagedObjects", run_get_managed_objects, NULL },
-  { NULL, NULL, NULL },
-};
-
-const BusInterface bus_object_manager_interface = {
-  .info = &org_freedesktop_dbus_object_manager_interface,
-  .methods = object_manager_methods,
+  .methods = methods,
+  .properties = properties,
 };

@@ -65,6 +65,8 @@ bus_error_name (const GError *error)
 {
   if (error->domain == SHMOBJ_ERROR)
     return g_strdup (look_up (own_errors, G_N_ELEMENTS (own_errors), error->code));
+  if (g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_LIMITS_EXCEEDED)) /* our limits */
+    return g_strdup (BUS_ERROR_PREFIX "LimitsExceeded");
   if (error->domain == G_DBUS_ERROR)
     return g_dbus_error_encode_gerror (error);
   if (error->domain == G_IO_ERROR)

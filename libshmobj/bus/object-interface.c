@@ -62,14 +62,22 @@ run_participants (BusObject *object, GVariant *parameters, GError **error)
   return participants != NULL ? g_variant_new ("(@a(uss))", participants) : NULL;
 }
 
+static GVariant *
+run_close (BusObject *object, GVariant *parameters, GError **error)
+{
+  bus_opened_close (object);
+  return g_variant_new ("()");
+}
+
 static const BusMethod methods[] = {
+  { "Close", run_close, NULL },
   { "Participants", run_participants, NULL },
   { NULL, NULL, NULL },
 };
 
 static const BusProperty properties[] = {
-  { "Name", get_name },   { "Kind", get_kind },       { "Size", get_size },
-  { "Users", get_users }, { "Version", get_version }, { NULL, NULL },
+  { "Name", get_name },         { "Kind", get_kind },       { "Size", get_size },
+  { "Users", get_users, TRUE }, { "Version", get_version }, { NULL, NULL },
 };
 
 const BusInterface bus_object_interface = {

@@ -30,6 +30,7 @@ typedef struct
   GSource *source;        /* (owned) (nullable): while waiting */
   ShmobjMessage *message; /* (owned) (nullable): in hand */
   GVariant *value;        /* (owned) (nullable): what the bus will see of it */
+  BusCharge *bytes;       /* (owned) (nullable): for the message, of a Receive */
 } Waiting;
 
 static void wait_for_message (BusCall *call);
@@ -50,6 +51,7 @@ waiting_free (Waiting *waiting)
     }
   g_clear_pointer (&waiting->message, shmobj_message_unref); /* back to the front if not done */
   g_clear_pointer (&waiting->value, g_variant_unref);
+  g_clear_pointer (&waiting->bytes, bus_charge_free);
   g_free (waiting);
 }
 
@@ -88,7 +90,8 @@ deliver (BusCall *call)
 
   if (waiting->receives)
     {
-      ticket = bus_tickets_add (call->object->state, bus_call_sender (call), message);
+      ticket = bus_tickets_add (call->object->state, bus_call_sender (call), message,
+                                g_steal_pointer (&call->held), g_steal_pointer (&waiting->bytes));
       bus_call_return (call, g_variant_new ("(tvu)", ticket, waiting->value, redelivered), NULL);
     }
   else
@@ -110,8 +113,9 @@ on_alive (BusCall *call, gboolean alive)
 
 /* Can the message in hand be sent? */
 static gboolean
-look_at (Waiting *waiting, GError **error)
+look_at (BusCall *call, GError **error)
 {
+  Waiting *waiting = call->data;
   g_autoptr (GVariant) value = shmobj_message_get_value (waiting->message, error);
   g_autoptr (GVariant) body = NULL;
 
@@ -119,7 +123,11 @@ look_at (Waiting *waiting, GError **error)
   if (waiting->value == NULL)
     return FALSE;
   body = g_variant_ref_sink (g_variant_new ("(v)", waiting->value));
-  return bus_body_fits (body, error);
+  if (!bus_body_fits (body, error))
+    return FALSE;
+  if (waiting->receives)
+    waiting->bytes = bus_call_charge (call, BUS_LIMIT_BYTES, g_variant_get_size (body), error);
+  return !waiting->receives || waiting->bytes != NULL;
 }
 
 static void
@@ -134,7 +142,7 @@ attempt (BusCall *call)
       return;
     }
   waiting->message = shmobj_queue_receive (queue_of (call), 0, NULL, &error);
-  if (waiting->message != NULL && look_at (waiting, &error))
+  if (waiting->message != NULL && look_at (call, &error))
     {
       if (waiting->waited)
         bus_call_ask_alive (call, on_alive);
@@ -186,8 +194,15 @@ wait_for_message (BusCall *call)
 static void
 start (BusCall *call, gboolean receives)
 {
-  Waiting *waiting = g_new0 (Waiting, 1);
+  Waiting *waiting;
+  GError *error = NULL;
 
+  if (receives && (call->held = bus_call_charge (call, BUS_LIMIT_MESSAGES, 1, &error)) == NULL)
+    {
+      bus_call_return_error (call, error);
+      return;
+    }
+  waiting = g_new0 (Waiting, 1);
   waiting->receives = receives;
   waiting->deadline_us = wait_deadline (bus_wait_limit (bus_argument_int64 (call->parameters, 0)));
   call->data = waiting;

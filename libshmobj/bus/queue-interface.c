@@ -87,9 +87,9 @@ get_capacity (BusObject *object, GError **error)
 }
 
 static const BusMethod methods[] = {
-  { "Put", NULL, start_put },
-  { "Get", NULL, bus_queue_start_get },
-  { "Receive", NULL, bus_queue_start_receive },
+  { "Put", NULL, start_put, TRUE },
+  { "Get", NULL, bus_queue_start_get, TRUE },
+  { "Receive", NULL, bus_queue_start_receive, TRUE },
   { "Confirm", NULL, bus_queue_start_confirm },
   { "Return", NULL, bus_queue_start_return },
   { "Keep", NULL, bus_queue_start_keep },

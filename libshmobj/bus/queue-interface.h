@@ -14,8 +14,13 @@ typedef struct _BusTickets BusTickets;
 
 BusTickets *bus_tickets_new (BusObject *object);
 void bus_tickets_free (BusTickets *tickets);
-/* The caller has @message from now on, which is taken over; its number. */
-guint64 bus_tickets_add (BusTickets *tickets, const char *sender, ShmobjMessage *message);
+/* The caller has @message from now on; its number. The message and what it costs the caller are
+ * taken over. */
+guint64 bus_tickets_add (BusTickets *tickets,
+                         const char *sender,
+                         ShmobjMessage *message,
+                         BusCharge *charge,
+                         BusCharge *bytes);
 
 void bus_queue_start_confirm (BusCall *call);
 void bus_queue_start_return (BusCall *call);

@@ -30,7 +30,8 @@ typedef struct
   BusObject *object;      /* (owned): the queue stays for as long as somebody has a message of it */
   ShmobjMessage *message; /* (owned): goes back if it is not done */
   BusClientWatch *watch;  /* (owned) */
-  GSource *time;          /* (owned) (nullable): until it is kept */
+  BusCharge *charge, *bytes; /* (owned) */
+  GSource *time;             /* (owned) (nullable): until it is kept */
 } Ticket;
 
 static void
@@ -49,6 +50,8 @@ ticket_free (gpointer data)
 
   forget_time (ticket);
   bus_client_watch_free (ticket->watch);
+  bus_charge_free (ticket->charge);
+  bus_charge_free (ticket->bytes);
   shmobj_message_unref (ticket->message);
   g_free (ticket->sender);
   bus_object_unref (ticket->object);
@@ -93,7 +96,11 @@ bus_tickets_free (BusTickets *tickets)
 }
 
 guint64
-bus_tickets_add (BusTickets *tickets, const char *sender, ShmobjMessage *message)
+bus_tickets_add (BusTickets *tickets,
+                 const char *sender,
+                 ShmobjMessage *message,
+                 BusCharge *charge,
+                 BusCharge *bytes)
 {
   Ticket *ticket = g_new0 (Ticket, 1);
 
@@ -102,6 +109,8 @@ bus_tickets_add (BusTickets *tickets, const char *sender, ShmobjMessage *message
   ticket->sender = g_strdup (sender);
   ticket->object = bus_object_ref (tickets->object);
   ticket->message = message;
+  ticket->charge = charge;
+  ticket->bytes = bytes;
   ticket->watch =
       bus_client_watch_new (tickets->object->service->clients, sender, on_caller_gone, ticket);
   ticket->time = g_timeout_source_new (CONFIRM_US / 1000);

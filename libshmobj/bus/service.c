@@ -72,37 +72,55 @@ identify (BusService *service,
   return *interface != NULL;
 }
 
-static BusObject *
-remember (BusService *service, BusObject *object)
+gboolean
+bus_service_has (BusService *service, BusObject *object)
 {
-  g_hash_table_replace (service->objects, object->path, bus_object_ref (object));
-  return object;
+  const BusInterface *interface;
+  guint64 id;
+
+  return identify (service, object->name, &interface, &id, NULL) && id == object->id;
+}
+
+/* The native object behind a new one of ours; NULL with an error. */
+static BusObject *
+open_existing (BusService *service,
+               const char *name,
+               guint64 id,
+               const BusInterface *interface,
+               GError **error)
+{
+  GVariantDict options;
+  GObject *opened;
+
+  g_variant_dict_init (&options, NULL);
+  opened = interface->open (service->manager, name, SHMOBJ_OPEN_EXISTING, &options, error);
+  g_variant_dict_clear (&options);
+  return opened != NULL ? bus_object_new (service, name, id, interface, opened) : NULL;
 }
 
 BusObject *
 bus_service_get (BusService *service, const char *name, GError **error)
 {
   g_autofree char *path = bus_path_of (name);
-  BusObject *known = g_hash_table_lookup (service->objects, path);
+  BusObject *known = bus_opened_find (service, path);
+  g_autoptr (BusObject) object = NULL;
   const BusInterface *interface;
-  GVariantDict options;
-  GObject *opened;
+  gboolean there;
   guint64 id;
 
-  if (!identify (service, name, &interface, &id, error))
+  there = identify (service, name, &interface, &id, error);
+  if (known != NULL && (!there || known->id != id))
     {
-      g_hash_table_remove (service->objects, path);
-      return NULL;
+      bus_opened_remove (known);
+      known = NULL;
     }
-  if (known != NULL && known->id == id)
-    return bus_object_ref (known);
-
-  g_variant_dict_init (&options, NULL);
-  opened = interface->open (service->manager, name, SHMOBJ_OPEN_EXISTING, &options, error);
-  g_variant_dict_clear (&options);
-  if (opened == NULL)
+  if (!there)
     return NULL;
-  return remember (service, bus_object_new (service, name, id, interface, opened));
+  object =
+      known != NULL ? bus_object_ref (known) : open_existing (service, name, id, interface, error);
+  if (object == NULL || !bus_opened_add (service, object, error))
+    return NULL;
+  return g_steal_pointer (&object);
 }
 
 BusObject *
@@ -114,6 +132,7 @@ bus_service_open (BusService *service,
                   GError **error)
 {
   const BusInterface *interface = bus_interface_of_kind (kind);
+  g_autofree char *path = bus_path_of (name);
   g_autoptr (GObject) opened = NULL;
 
   if (interface == NULL)
@@ -122,6 +141,9 @@ bus_service_open (BusService *service,
                    "“%s” is no kind of object that can be opened here", kind);
       return NULL;
     }
+  if (!bus_clients_check_room (service->clients, service->caller, bus_opened_find (service, path),
+                               error))
+    return NULL;
   opened = interface->open (service->manager, name, flags, options, error);
   return opened != NULL ? bus_service_get (service, name, error) : NULL;
 }
@@ -130,8 +152,10 @@ void
 bus_service_forget (BusService *service, const char *name)
 {
   g_autofree char *path = bus_path_of (name);
+  BusObject *known = bus_opened_find (service, path);
 
-  g_hash_table_remove (service->objects, path);
+  if (known != NULL)
+    bus_opened_remove (known);
 }
 
 /* The object at @path; NULL with an error. */
@@ -176,7 +200,7 @@ run_properties (BusObject *object, const char *method, GVariant *parameters, GEr
   g_variant_get_child (parameters, 0, "&s", &interface_name);
   interface = bus_interface_find (kind_of (object), interface_name);
   if (interface != NULL && g_str_equal (method, "GetAll"))
-    return g_variant_new ("(@a{sv})", bus_interface_get_all (interface, object));
+    return g_variant_new ("(@a{sv})", bus_interface_get_all (interface, object, TRUE));
   if (interface != NULL && g_str_equal (method, "Get"))
     {
       g_variant_get_child (parameters, 1, "&s", &name);
@@ -214,7 +238,10 @@ run (BusObject *object, GDBusMethodInvocation *invocation)
 
   if (method != NULL && method->start != NULL)
     {
-      method->start (bus_call_new (object, invocation));
+      BusCall *call = bus_call_new (object, invocation, method->waits);
+
+      if (call != NULL)
+        method->start (call);
       return;
     }
   if (method != NULL)
@@ -246,11 +273,13 @@ on_method_call (GDBusConnection *connection,
   GError *error = NULL;
 
   service->last_call_us = g_get_monotonic_time ();
+  service->caller = sender;
   object = object_at (service, path, &error);
   if (object != NULL)
     run (object, invocation);
   else
     bus_fail (invocation, error);
+  service->caller = NULL;
 }
 
 static char **
@@ -352,9 +381,8 @@ bus_service_new (ShmobjManager *manager, GDBusConnection *connection, GError **e
   g_ref_count_init (&service->references);
   service->manager = g_object_ref (manager);
   service->connection = g_object_ref (connection);
-  service->clients = bus_clients_new (connection);
-  service->objects =
-      g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) bus_object_unref);
+  service->clients = bus_clients_new (connection, bus_opened_by_who_left, service);
+  service->opened = bus_opened_new ();
   service->calls = g_hash_table_new (NULL, NULL);
   service->generation = fork_generation ();
   service->last_call_us = g_get_monotonic_time ();
@@ -390,7 +418,7 @@ bus_service_end (BusService *service)
   if (registration != 0)
     g_dbus_connection_unregister_subtree (service->connection, registration);
   cancel_calls (service);
-  g_clear_pointer (&service->objects, g_hash_table_unref);
+  g_clear_pointer (&service->opened, bus_opened_free);
   g_clear_pointer (&service->root, bus_object_unref);
   bus_service_unref (service);
 }

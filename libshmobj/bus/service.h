@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bus/interface.h"
+#include "bus/object-manager.h"
 
 /* One manager on one connection (bus/service.c). */
 
@@ -12,7 +13,8 @@ struct _BusService
   GDBusConnection *connection; /* (owned) */
   BusClients *clients;         /* (owned) */
   BusObject *root;             /* (owned) */
-  GHashTable *objects;         /* path -> BusObject (owned), those that were used */
+  BusOpened *opened;           /* (owned); NULL: not exported any more */
+  const char *caller;          /* whose call is being answered; NULL without a bus */
   GHashTable *calls;           /* BusCall (unowned) that are not answered yet */
   guint registration;          /* 0: not exported any more */
   gboolean on_bus;             /* the connection holds a reference */
@@ -37,9 +39,12 @@ BusObject *bus_object_new (BusService *service,
                            const BusInterface *interface,
                            GObject *object);
 
-/* The object called @name; NULL with NOT_FOUND. Opens it if it is not open yet. */
+/* The object called @name, which the caller has open from now on; NULL with NOT_FOUND, or with
+ * LIMITS_EXCEEDED. */
 BusObject *bus_service_get (BusService *service, const char *name, GError **error);
-/* Opens or creates it as Manager1.Open says. */
+/* Is @object still what its name means? */
+gboolean bus_service_has (BusService *service, BusObject *object);
+/* The same, or creates it, as Manager1.Open says. */
 BusObject *bus_service_open (BusService *service,
                              const char *kind,
                              const char *name,

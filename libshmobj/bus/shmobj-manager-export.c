@@ -105,6 +105,53 @@ shmobj_manager_unexport (ShmobjManager *self, guint export_id)
 }
 
 /**
+ * shmobj_manager_set_export_limit:
+ * @self: a manager
+ * @export_id: from [method@Shmobj.Manager.export]
+ * @limit: `objects`, `calls`, `locks`, `messages` or `bytes`
+ * @most: how many of them one client may have
+ * @error: return location for an error
+ *
+ * Limits what one client can make this process keep for it: objects that it has open, calls that
+ * wait, locks that it holds or waits for, messages that it received and has not confirmed, and the
+ * bytes of such messages and calls. Who asks for more is refused with
+ * `org.shmobj.Error.LimitsExceeded`; all of it is given back when the client leaves the bus. In the
+ * beginning the limits are generous: 10000 objects, 500 calls, 250 locks, 2000 messages, 256 MiB.
+ *
+ * What a client has already stays its own. Never blocks. To be called in the thread that called
+ * [method@Shmobj.Manager.export].
+ *
+ * Returns: %TRUE, or %FALSE with `G_IO_ERROR_INVALID_ARGUMENT` when there is no such limit, or with
+ *   `G_IO_ERROR_NOT_FOUND` if that is no export of @self
+ *
+ * Since: 1.0
+ */
+gboolean
+shmobj_manager_set_export_limit (
+    ShmobjManager *self, guint export_id, const char *limit, guint64 most, GError **error)
+{
+  g_autofree char *names = NULL;
+  BusService *service;
+
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), FALSE);
+  g_return_val_if_fail (limit != NULL, FALSE);
+
+  service = find (self, export_id, FALSE);
+  if (service == NULL)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "%u is no export of this manager",
+                   export_id);
+      return FALSE;
+    }
+  if (bus_clients_set_limit (service->clients, limit, most))
+    return TRUE;
+  names = bus_limit_names ();
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+               "There is no limit “%.40s”; there are %s", limit, names);
+  return FALSE;
+}
+
+/**
  * shmobj_manager_export_is_idle:
  * @self: a manager
  * @export_id: from [method@Shmobj.Manager.export]

@@ -16,6 +16,9 @@ guint shmobj_manager_export (ShmobjManager *self, GDBusConnection *connection, G
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_manager_unexport (ShmobjManager *self, guint export_id);
 SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_manager_set_export_limit (
+    ShmobjManager *self, guint export_id, const char *limit, guint64 most, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_manager_export_is_idle (ShmobjManager *self, guint export_id, gint64 for_us);
 
 G_END_DECLS

@@ -330,6 +330,54 @@ test_object_manager (void)
   g_dbus_connection_signal_unsubscribe (bus, id);
 }
 
+static guint
+count_managed (const char *but)
+{
+  g_autoptr (GVariant) reply =
+      bus_call (bus, ROOT, "org.freedesktop.DBus.ObjectManager.GetManagedObjects", "()");
+  g_autoptr (GVariant) objects = g_variant_get_child_value (reply, 0);
+  g_autoptr (GVariant) unwanted = g_variant_lookup_value (objects, but, NULL);
+
+  if (unwanted != NULL)
+    g_error ("%s is shown", but);
+  return g_variant_n_children (objects);
+}
+
+/* What somebody has open, and of the rest the last hundred. */
+static void
+test_object_manager_forgets (void)
+{
+  g_autoptr (GPtrArray) signals = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GDBusConnection) client = bus_connect ();
+  g_autoptr (ShmobjManager) manager = bus_manager ();
+  guint before = count_managed (ROOT "/nobody");
+  guint id;
+
+  for (guint i = 0; i < 150; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("m%u", i);
+
+      g_free (bus_open (client, "event", name, "{}"));
+    }
+  g_assert_cmpuint (count_managed (ROOT "/nobody"), ==, before + 150);
+  bus_expect (client, ROOT "/m3", IFACE ("Object.Close"), "()", "()"); /* is the oldest now */
+  bus_expect (bus, ROOT "/m9", IFACE ("Event.Clear"), "()", "()");
+  g_assert_true (g_dbus_connection_close_sync (client, NULL, NULL));
+  while (count_managed (ROOT "/nobody") > before + 101)
+    g_usleep (1000);
+  g_assert_cmpuint (count_managed (ROOT "/m3"), >=, 101);
+  bus_expect (bus, ROOT "/m3", IFACE ("Event.Clear"), "()", "()"); /* a path stays good */
+
+  /* removed behind the service's back: known when it looks */
+  id = g_dbus_connection_signal_subscribe (bus, SERVICE, "org.freedesktop.DBus.ObjectManager",
+                                           "InterfacesRemoved", ROOT, NULL,
+                                           G_DBUS_SIGNAL_FLAGS_NONE, on_signal, signals, NULL);
+  g_assert_true (shmobj_manager_remove (manager, "m9", NULL));
+  (void) count_managed (ROOT "/m9");
+  bus_until (signals->len > 0);
+  g_dbus_connection_signal_unsubscribe (bus, id);
+}
+
 static void
 test_object_properties (void)
 {
@@ -364,6 +412,7 @@ main (int argc, char **argv)
   g_test_add_func ("/bus-containers/removed-is-gone", test_remove_and_list);
   g_test_add_func ("/bus-containers/changed-behind-its-back", test_changed_behind_its_back);
   g_test_add_func ("/bus-containers/object-manager-tells", test_object_manager);
+  g_test_add_func ("/bus-containers/object-manager-forgets", test_object_manager_forgets);
   g_test_add_func ("/bus-containers/object-properties", test_object_properties);
   result = g_test_run ();
   g_object_unref (bus);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "bus/interface.h"
+
+/* The objects that clients have open, as org.freedesktop.DBus.ObjectManager shows them
+ * (bus/object-manager.c). */
+
+typedef struct _BusOpened BusOpened;
+
+BusOpened *bus_opened_new (void);
+void bus_opened_free (BusOpened *opened);
+
+/* The object at @path, if it is one of them; not referenced. */
+BusObject *bus_opened_find (BusService *service, const char *path);
+/* The caller of this moment has @object open from now on; the bus is told if it is the first.
+ * FALSE with LIMITS_EXCEEDED. */
+gboolean bus_opened_add (BusService *service, BusObject *object, GError **error);
+/* The caller of this moment needs it no more. */
+void bus_opened_close (BusObject *object);
+/* @object is not in the manager any more. */
+void bus_opened_remove (BusObject *object);
+/* A BusClientLeft; @service: a BusService. */
+void bus_opened_by_who_left (GHashTable *objects, gpointer service);
