@@ -14,7 +14,7 @@
  *                flight, as much ][ PoolShared ][ blocks for loans, as much ]
  *     PIPE       [ RingShared, 4096 ][ RingShared, 4096 ][ data: there ][ data: back ]
  *     ARENA      [ ArenaShared, 4096 ][ cells, 64 B each: kind, then LockShared or EventShared ]
- *     GATE       [ Guard, GuardStatistics; 4096 ]
+ *     GATE       [ Guard, GuardStatistics; 4096 ][ WatchersShared ]
  *
  * A segment of kind MEMORY (ShmobjSharedMemory) is the user's bytes from 0 on and has none of this.
  */
@@ -116,3 +116,20 @@ typedef struct
 
 G_STATIC_ASSERT (sizeof (LockShared) <= sizeof (((ArenaCell *) NULL)->content));
 G_STATIC_ASSERT (sizeof (EventShared) <= sizeof (((ArenaCell *) NULL)->content));
+
+/* Who waits for a change of an object in a manager's store (manager/watchers.c). */
+#define WATCHERS_SLOTS 1024
+
+typedef struct
+{
+  _Atomic (guint32) word;      /* times stirred << 1 | somebody sleeps */
+  _Atomic (guint32) listening; /* 1: somebody waits by the bell */
+} WatchersSlot;
+
+typedef struct
+{
+  _Atomic (guint32) turn; /* odd: a commit is under way, or its writer died in it */
+  guint32 spare[31];
+  _Atomic (guint64) armed[WATCHERS_SLOTS / 64]; /* a bit per slot: the next change wakes */
+  WatchersSlot slots[WATCHERS_SLOTS];
+} WatchersShared;

@@ -174,14 +174,14 @@ operate_and_wake (
 }
 
 int
-wait_add_and_wake_one (_Atomic (guint32) *word, guint32 add)
+wait_add_and_wake (_Atomic (guint32) *word, guint32 add, int n)
 {
-  int woken = operate_and_wake (word, FUTEX_OP_ADD, add, word, 1);
+  int woken = operate_and_wake (word, FUTEX_OP_ADD, add, word, n);
 
   if (G_LIKELY (woken >= 0))
     return woken;
   atomic_fetch_add (word, add);
-  return wait_wake (word, 1);
+  return wait_wake (word, n);
 }
 
 int

@@ -68,9 +68,14 @@ typedef enum
 WaitResult wait_sleep (_Atomic (guint32) *word, guint32 value, gint64 most_us);
 /* Wakes up to @n sleepers; returns how many there were. */
 int wait_wake (_Atomic (guint32) *word, int n);
-/* Adds @add (below 2048) to *@word and wakes one sleeper, in one system call: no death comes
+/* Adds @add (below 2048) to *@word and wakes up to @n sleepers, in one system call: no death comes
  * between the two. */
-int wait_add_and_wake_one (_Atomic (guint32) *word, guint32 add);
+int wait_add_and_wake (_Atomic (guint32) *word, guint32 add, int n);
+static inline int
+wait_add_and_wake_one (_Atomic (guint32) *word, guint32 add)
+{
+  return wait_add_and_wake (word, add, 1);
+}
 /* Sets the @bits (below 2048) in *@word and wakes all who sleep on *@sleepers, in one system call.
  */
 int wait_or_and_wake_all_at (_Atomic (guint32) *word, guint32 bits, _Atomic (guint32) *sleepers);

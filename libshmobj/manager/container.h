@@ -23,6 +23,11 @@ struct _ShmobjContainer
   char *name; /* (owned) (nullable) */
   gboolean read_only;
   _Atomic (gboolean) closed;
+
+  /* shmobj-container-wait.c */
+  WaitHabit habit;
+  _Atomic (gint) listener;               /* the descriptor (owned) and 1; 0: there is none */
+  _Atomic (guint32) listener_generation; /* of the process whose it is */
 };
 
 struct _ShmobjContainerClass
@@ -38,6 +43,9 @@ gpointer container_new (
     GType type, ShmobjManager *manager, guint64 id, const char *name, ShmobjOpenFlags flags);
 /* The container of a handle; for HANDLE_CLASS. */
 GObject *container_from_handle (GType type, GVariant *properties, gsize n_fds, GError **error);
+
+/* FALSE with an error: it was closed, or belongs to nobody. */
+gboolean container_enter (gpointer self, GError **error);
 
 static inline guint64
 container_get_id (gpointer self)
@@ -62,7 +70,31 @@ gboolean container_write_frame (
 /* The value that refers to it, with a hold of its own. */
 GVariant *
 container_make_reference (ShmobjContainer *self, const Reference *reference, GError **error);
-/* What every call asks first: is it open, in this process? */
-gboolean container_enter (ShmobjContainer *self, GError **error);
+gboolean container_get_header (gpointer self, ObjectHeader *header, GError **error);
 /* The length that the store keeps about every object; -1 with an error. */
 gint64 container_get_length (gpointer self, GError **error);
+
+/* Looks for what is waited for: 1 found, 0 not yet, -1 with @error. */
+typedef int (*ContainerLook) (ShmobjContainer *self, gpointer data, GError **error);
+
+typedef struct
+{
+  ContainerLook look;
+  gpointer data; /* (owned) by an asynchronous wait */
+  GDestroyNotify destroy;
+  const char *late; /* "the list did not change", for what is said when the time is over */
+  gint64 timeout_us;
+  gboolean interruptible;
+  gboolean interrupted; /* by a signal: then FALSE without an error */
+} ContainerWait;
+
+/* Looks now and after each change until it is found. Errors: TIMED_OUT, CANCELLED, what a look
+ * says. */
+gboolean
+container_wait (gpointer self, ContainerWait *wait, GCancellable *cancellable, GError **error);
+/* The same; returns @task, which it takes over, with TRUE or the error. */
+void container_wait_async (gpointer self, const ContainerWait *wait, GTask *task);
+/* For its end: the data; NULL with the error. */
+gpointer container_wait_finish (GTask *task, GError **error);
+/* For the end of a container. */
+void container_stop_listening (ShmobjContainer *self);

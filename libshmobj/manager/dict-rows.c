@@ -89,6 +89,7 @@ dict_save (Dict *dict)
   guint8 key[ROW_KEY_PREFIX];
 
   dict->record.object.revision++;
+  store_touch (dict->txn, dict->id);
   row_key (key, dict->id, ROW_RECORD);
   store_put (dict->txn, key, sizeof key, &dict->record, sizeof dict->record);
 }

@@ -5,7 +5,7 @@
  *
  * The file “gate” of a manager's directory is a segment with participants and one guard:
  *
- *     [ header ][ slots ][ guard, statistics ]
+ *     [ header ][ slots ][ guard, statistics ][ those who wait for changes (watchers.c) ]
  *
  * A write lasts some microseconds, so waiting is what a guard does: spin, yield, nap in slices that
  * grow to a millisecond, ask for the owner's life. With a cancellable we look at it between slices.
@@ -24,9 +24,12 @@
 #include "base/wait.h"
 
 #define GATE_FILE "gate"
-#define GATE_BYTES LAYOUT_PAGE
+#define WATCHERS LAYOUT_PAGE /* behind what is ours */
+#define GATE_BYTES (WATCHERS + 3 * LAYOUT_PAGE)
 #define SLICE_US 50000 /* between two looks at a cancellable */
 #define STATISTICS 64  /* behind the guard, on a line of its own */
+
+G_STATIC_ASSERT (WATCHERS + sizeof (WatchersShared) <= GATE_BYTES);
 
 gboolean
 gate_create (int directory_fd, GError **error)
@@ -51,7 +54,8 @@ gate_open (Gate *gate, int directory_fd, GError **error)
   gate->guard = segment_at (&gate->segment, OBJECT_OFFSET, sizeof (Guard));
   gate->statistics =
       segment_at (&gate->segment, OBJECT_OFFSET + STATISTICS, sizeof (GuardStatistics));
-  if (gate->guard == NULL || gate->statistics == NULL)
+  gate->watchers = segment_at (&gate->segment, OBJECT_OFFSET + WATCHERS, sizeof (WatchersShared));
+  if (gate->guard == NULL || gate->statistics == NULL || gate->watchers == NULL)
     {
       g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CORRUPT,
                    "The manager's file “%s” is too short", GATE_FILE);
@@ -115,4 +119,15 @@ void
 gate_leave (Gate *gate)
 {
   guard_release (gate->guard);
+}
+
+gboolean
+gate_is_busy (Gate *gate)
+{
+  guint32 owner = atomic_load (gate->guard);
+
+  if (owner == 0)
+    return FALSE;
+  return participants_me (&gate->participants, NULL) == 0 ||
+         !participants_is_dead (&gate->participants, owner);
 }

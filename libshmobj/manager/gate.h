@@ -12,6 +12,7 @@ typedef struct
   Participants participants;
   Guard *guard; /* in the segment */
   GuardStatistics *statistics;
+  WatchersShared *watchers; /* those who wait for what passes the gate (watchers.c) */
 } Gate;
 
 /* Makes the file, in a directory where nobody else is yet. */
@@ -22,3 +23,5 @@ void gate_close (Gate *gate);
 /* Errors: CANCELLED; BUSY when @timeout_us have passed (names who is inside). */
 gboolean gate_enter (Gate *gate, gint64 timeout_us, GCancellable *cancellable, GError **error);
 void gate_leave (Gate *gate);
+/* Is somebody inside who lives? TRUE also when we cannot ask. */
+gboolean gate_is_busy (Gate *gate);

@@ -108,6 +108,7 @@ list_save (List *list)
 
   list->record.object.length = list_length (list);
   list->record.object.revision++;
+  store_touch (list->txn, list->id);
   memcpy (list->bytes, &list->record, sizeof list->record);
   row_key (key, list->id, ROW_RECORD);
   store_put (list->txn, key, sizeof key, list->bytes, sizeof list->record + list->tail.capacity);

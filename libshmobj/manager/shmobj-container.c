@@ -79,6 +79,7 @@ shmobj_container_finalize (GObject *object)
   ShmobjContainer *self = SHMOBJ_CONTAINER (object);
 
   let_go (self);
+  container_stop_listening (self);
   g_clear_object (&self->manager);
   g_free (self->name);
   G_OBJECT_CLASS (shmobj_container_parent_class)->finalize (object);
@@ -158,8 +159,9 @@ container_new (
 }
 
 gboolean
-container_enter (ShmobjContainer *self, GError **error)
+container_enter (gpointer container, GError **error)
 {
+  ShmobjContainer *self = container;
   gboolean closed = atomic_load_explicit (&self->closed, memory_order_relaxed);
 
   if (G_LIKELY (self->store != NULL && !closed))
@@ -217,9 +219,10 @@ read_header (StoreTxn *txn, gpointer data, GError **error)
   return TRUE;
 }
 
-static gboolean
-get_header (ShmobjContainer *self, ObjectHeader *header, GError **error)
+gboolean
+container_get_header (gpointer container, ObjectHeader *header, GError **error)
 {
+  ShmobjContainer *self = container;
   ShmobjContainerClass *klass =
       G_TYPE_INSTANCE_GET_CLASS (self, SHMOBJ_TYPE_CONTAINER, ShmobjContainerClass);
   Look look = { .id = self->id, .kind = klass->kind };
@@ -235,7 +238,7 @@ container_get_length (gpointer self, GError **error)
 {
   ObjectHeader header;
 
-  return get_header (self, &header, error) ? (gint64) header.length : -1;
+  return container_get_header (self, &header, error) ? (gint64) header.length : -1;
 }
 
 static GVariant *
@@ -278,7 +281,7 @@ container_from_handle (GType type, GVariant *handle_properties, gsize n_fds, GEr
 
   self = g_object_new (type, NULL); /* has the hold from here on */
   set_up (self, manager, id, *name != '\0' ? name : NULL, read_only);
-  if (get_header (self, &header, error))
+  if (container_get_header (self, &header, error))
     return G_OBJECT (g_steal_pointer (&self));
   g_prefix_error (error, "A handle's object: ");
   return NULL;
@@ -339,7 +342,7 @@ shmobj_container_get_revision (ShmobjContainer *self, GError **error)
 
   g_return_val_if_fail (SHMOBJ_IS_CONTAINER (self), 0);
 
-  return get_header (self, &header, error) ? header.revision : 0;
+  return container_get_header (self, &header, error) ? header.revision : 0;
 }
 
 /**
@@ -418,7 +421,7 @@ shmobj_container_get_reference (ShmobjContainer *self, GError **error)
  *
  * Without it the same happens with the last reference; in languages that collect garbage that may
  * be much later. May be called from any thread; a call that another thread is in the middle of ends
- * as if it had come before, or with an error.
+ * as if it had come before, or with an error. Whoever waits in one ends with that error.
  *
  * Since: 1.0
  */
@@ -428,4 +431,6 @@ shmobj_container_close (ShmobjContainer *self)
   g_return_if_fail (SHMOBJ_IS_CONTAINER (self));
 
   let_go (self);
+  if (self->store != NULL)
+    watchers_stir (store_get_watchers (self->store), self->id); /* who waits is to see it */
 }

@@ -45,6 +45,23 @@ SHMOBJ_AVAILABLE_IN_1_0
 GVariant *shmobj_container_get_reference (ShmobjContainer *self,
                                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 SHMOBJ_AVAILABLE_IN_1_0
+guint64 shmobj_container_wait (ShmobjContainer *self,
+                               guint64 since,
+                               gint64 timeout_us,
+                               GCancellable *cancellable,
+                               GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+void shmobj_container_wait_async (ShmobjContainer *self,
+                                  guint64 since,
+                                  gint64 timeout_us,
+                                  GCancellable *cancellable,
+                                  GAsyncReadyCallback callback,
+                                  gpointer user_data);
+SHMOBJ_AVAILABLE_IN_1_0
+guint64 shmobj_container_wait_finish (ShmobjContainer *self, GAsyncResult *result, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+int shmobj_container_get_fd (ShmobjContainer *self, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
 void shmobj_container_close (ShmobjContainer *self);
 
 G_END_DECLS

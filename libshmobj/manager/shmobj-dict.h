@@ -46,4 +46,24 @@ gboolean shmobj_dict_remove (ShmobjDict *self, GVariant *key, GError **error);
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_dict_clear (ShmobjDict *self, GError **error);
 
+SHMOBJ_AVAILABLE_IN_1_0
+GVariant *shmobj_dict_wait_key (ShmobjDict *self,
+                                GVariant *key,
+                                GVariant *unlike,
+                                gint64 timeout_us,
+                                GCancellable *cancellable,
+                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+void shmobj_dict_wait_key_async (ShmobjDict *self,
+                                 GVariant *key,
+                                 GVariant *unlike,
+                                 gint64 timeout_us,
+                                 GCancellable *cancellable,
+                                 GAsyncReadyCallback callback,
+                                 gpointer user_data);
+SHMOBJ_AVAILABLE_IN_1_0
+GVariant *shmobj_dict_wait_key_finish (ShmobjDict *self,
+                                       GAsyncResult *result,
+                                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 G_END_DECLS

@@ -109,6 +109,20 @@ int shmobj_value_compare_and_set_frame (ShmobjValue *self,
                                         const ShmobjFrame *frame,
                                         GError **error);
 
+/* As shmobj_container_wait(), except that a signal handler that ran ends it: 0 and @interrupted. */
+SHMOBJ_AVAILABLE_IN_1_0
+guint64 shmobj_container_wait_interruptible (
+    ShmobjContainer *self, guint64 since, gint64 timeout_us, gboolean *interrupted, GError **error);
+/* As shmobj_dict_wait_key(), likewise. @unlike may be NULL. */
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_dict_wait_key_frame (ShmobjDict *self,
+                                     const ShmobjFrame *key,
+                                     const ShmobjFrame *unlike,
+                                     gint64 timeout_us,
+                                     gboolean *interrupted,
+                                     ShmobjFrame *out,
+                                     GError **error);
+
 G_END_DECLS
 
 #endif

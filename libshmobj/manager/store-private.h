@@ -31,6 +31,7 @@ struct _Store
   guint page_size;
   guint64 writes_that_fit; /* before the free list is counted again; under mapping */
   Gate gate;
+  Watchers watchers;
   GMutex mapping; /* held by who writes (inside the gate), and by who remaps */
 
   /* Growth unmaps. Readers are counted in, and who remaps waits until none is left. */

@@ -146,6 +146,7 @@ store_read_end (StoreTxn *txn, GError **error)
 static int
 commit (StoreTxn *txn)
 {
+  watchers_begin_commit (&txn->store->watchers, &txn->touched);
   return mdb_txn_commit (txn->handle);
 }
 
@@ -223,7 +224,9 @@ store_write (Store *store, const StoreWrite *write, GError **error)
     return FALSE;
 
   g_mutex_lock (&store->mapping);
+  watchers_mend (&store->watchers);
   done = run_until_it_fits (store, write, error);
+  watchers_settle (&store->watchers);
   g_mutex_unlock (&store->mapping);
   gate_leave (&store->gate);
   return done;

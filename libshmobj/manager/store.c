@@ -322,6 +322,8 @@ open_gate (Store *store, GError **error)
     return store_fail (store, errno, "Opening the manager", error);
   opened = gate_open (&store->gate, fd, error);
   close (fd);
+  if (opened)
+    watchers_init (&store->watchers, &store->gate, store->path);
   return opened;
 }
 
@@ -399,6 +401,7 @@ store_free (Store *store)
       mdb_env_close (store->env);
     }
   fork_hook_remove (&store->hook);
+  watchers_clear (&store->watchers);
   gate_close (&store->gate);
   g_mutex_clear (&store->mapping);
   g_free (store->path);
@@ -421,6 +424,12 @@ store_unref (Store *store)
   if (last)
     store_free (store);
   g_mutex_unlock (&opening_mutex);
+}
+
+Watchers *
+store_get_watchers (Store *store)
+{
+  return &store->watchers;
 }
 
 guint64

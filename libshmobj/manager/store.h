@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "manager/watchers.h"
+
 #include <gio/gio.h>
 
 /* The store of a manager: rows, found by their key and ordered by it, changed in transactions. What
@@ -28,6 +30,7 @@ typedef struct
   int failure;     /* the first thing that went wrong, 0 while all is well */
   GError *refusal; /* (owned): why, after store_refuse() */
   gpointer notes;  /* (nullable): of who runs the function; the store does not look at it */
+  Touched touched; /* by a write: whose watchers are told */
 } StoreTxn;
 
 typedef enum
@@ -70,6 +73,16 @@ gboolean store_read_end (StoreTxn *txn, GError **error);
 /* Runs a transaction under the gate. TRUE: it is in the store, whole. Errors: those of the
  * function, TIMED_OUT or BUSY (the gate; names its holder), CANCELLED, NO_SPACE, CORRUPT. */
 gboolean store_write (Store *store, const StoreWrite *write, GError **error);
+
+/* The object @id changes in this transaction: wakes those who wait for that. */
+static inline void
+store_touch (StoreTxn *txn, guint64 id)
+{
+  touched_add (&txn->touched, id);
+}
+
+/* Those who wait for changes. */
+Watchers *store_get_watchers (Store *store);
 
 /* Rows. What @value points to is good until the next change in the transaction, or its end. */
 gboolean store_get (StoreTxn *txn, const void *key, gsize key_size, StoreBytes *value);

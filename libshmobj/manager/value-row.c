@@ -55,5 +55,6 @@ value_row_set (ValueRow *row, const ShmobjFrame *frame)
   if (referred != 0)
     references_drop (row->txn, &row->object, referred);
   row->object.revision++;
+  store_touch (row->txn, row->id);
   put (row->txn, row->id, &row->object, frame);
 }

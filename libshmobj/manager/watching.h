@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "manager/container.h"
+
+#include <gio/gio.h>
+
+/* A source that has its callback (a GSourceFunc) called in a main context: at first, whenever the
+ * container may have changed, and at a deadline. What it calls for was announced to those who
+ * write, so who finds nothing to do there misses nothing. NULL with errno set. */
+GSource *watching_new (ShmobjContainer *container, GMainContext *context, gint64 deadline_us);
