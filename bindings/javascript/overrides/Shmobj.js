@@ -25,6 +25,7 @@ let Shmobj;
 
 const fromVariants = variants => variants.map(fromVariant);
 const itself = value => value;
+const orNothing = value => value === undefined ? null : toVariant(value);
 
 function toVariants(source) {
     if (source?.[Symbol.iterator] === undefined)
@@ -300,6 +301,7 @@ const METHODS = {
     Listener: {accept: {waits: true}},
     Lock: {acquire: {waits: true}},
     Event: {wait: {waits: true}},
+    Container: {wait: {args: [index], waits: true}},
     SharedMemory: {
         write_bytes: {args: [index, toBytes]},
     },
@@ -333,6 +335,7 @@ const METHODS = {
         remove: {args: [toVariant]},
         keys: {result: fromVariants},
         items: {result: fromVariant},
+        wait_key: {args: [toVariant, orNothing], waits: true, result: fromVariant},
     },
     Value: {
         get: {result: fromVariant},

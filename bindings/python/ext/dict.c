@@ -367,5 +367,6 @@ PyMethodDef dict_methods[] = {
   { "__setitem__", AS_METHOD (dict_set), METH_FASTCALL, NULL },
   { "__delitem__", dict_delete_item, METH_O, NULL },
   { "__contains__", dict_contains, METH_O, NULL },
+  CONTAINER_WAIT,
   { NULL },
 };

@@ -401,5 +401,6 @@ PyMethodDef list_methods[] = {
   { "__getitem__", list_get_item, METH_O, NULL },
   { "__setitem__", AS_METHOD (list_set_item), METH_FASTCALL, NULL },
   { "__contains__", list_contains, METH_O, NULL },
+  CONTAINER_WAIT,
   { NULL },
 };

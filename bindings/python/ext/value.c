@@ -99,5 +99,6 @@ PyMethodDef value_methods[] = {
   { "compare_and_set", AS_METHOD (value_compare_and_set), METH_FASTCALL,
     "compare_and_set(expected, value): puts value in its place if it still is what was expected.\n"
     "Returns whether it was." },
+  CONTAINER_WAIT,
   { NULL },
 };

@@ -39,7 +39,7 @@ async def _pause(pause, left):
     await asyncio.sleep(pause if left is None else min(pause, left))
 
 
-async def _patiently(attempt, give_up, fd, timeout):
+async def patiently(attempt, give_up, fd, timeout):
     timeout_us = _wrap.microseconds(timeout)
     end = GLib.get_monotonic_time() + timeout_us
     pause = 0.001
@@ -70,7 +70,7 @@ def queue_methods(cls):
             if callback:
                 return get_async(self, timeout, cancellable, callback, *data)
             fd = self.get_fd(GLib.IOCondition.IN)
-            return _patiently(lambda: self.get(False), _errors.Empty, fd, timeout)
+            return patiently(lambda: self.get(False), _errors.Empty, fd, timeout)
 
         def put_async(self, obj, timeout=None, cancellable=None, callback=None, *data):
             """Without a callback: a coroutine that puts a value.
@@ -79,7 +79,7 @@ def queue_methods(cls):
             if callback:
                 return put_async(self, obj, timeout, cancellable, callback, *data)
             fd = self.get_fd(GLib.IOCondition.OUT)
-            return _patiently(lambda: self.put(obj, False), _errors.Full, fd, timeout)
+            return patiently(lambda: self.put(obj, False), _errors.Full, fd, timeout)
 
     return Methods
 
@@ -95,7 +95,7 @@ def connection_methods(cls):
             if callback:
                 return receive_async(self, timeout, cancellable, callback, *data)
             fd = self.get_fd(GLib.IOCondition.IN)
-            return _patiently(lambda: self.receive(0), _errors.TimedOut, fd, timeout)
+            return patiently(lambda: self.receive(0), _errors.TimedOut, fd, timeout)
 
         def send_async(self, obj, timeout=None, cancellable=None, callback=None, *data):
             """Without a callback: a coroutine that sends a value.
@@ -104,7 +104,7 @@ def connection_methods(cls):
             if callback:
                 return send_async(self, obj, timeout, cancellable, callback, *data)
             fd = self.get_fd(GLib.IOCondition.OUT)
-            return _patiently(lambda: self.send(obj, 0), _errors.TimedOut, fd, timeout)
+            return patiently(lambda: self.send(obj, 0), _errors.TimedOut, fd, timeout)
 
     return Methods
 
@@ -119,6 +119,6 @@ def listener_methods(cls):
             With one: the call of the library, which ends in the main loop with accept_finish()."""
             if callback:
                 return accept_async(self, timeout, cancellable, callback, *data)
-            return _patiently(lambda: self.accept(0), _errors.TimedOut, self.get_fd(), timeout)
+            return patiently(lambda: self.accept(0), _errors.TimedOut, self.get_fd(), timeout)
 
     return Methods

@@ -65,9 +65,10 @@ def adapt(module, extension):
     _add(module.Listener, _asyncio.listener_methods(module.Listener))
     give(module.Lock, _locks.LockMethods, _locks.plain_lock_methods)
     _containers.LIST, _containers.DICT = module.List, module.Dict
+    _containers.RAW_WAIT, _containers.RAW_WAIT_ASYNC = module.Container.wait, module.Container.wait_async
     give(module.List, _containers.ListMethods, _containers.plain_list_methods)
     give(module.Dict, _containers.DictMethods, _containers.plain_dict_methods)
-    give(module.Value, _containers.ValueMethods, lambda _: object)
+    give(module.Value, _containers.ValueMethods, lambda _: _containers.PlainWaiting)
     _add(module.Manager, _manager.methods(module))
     give(module.Event, _locks.EventMethods, _locks.plain_event_methods)
 

@@ -5,15 +5,19 @@ Each call is one look at what is shared, or one change of it. Iterating reads so
 and like iterating over a list goes on with what is there by then."""
 
 import operator
+import select
 
 from gi.repository import GLib
 
-from . import _errors, _values
+from . import _asyncio, _errors, _values, _wrap
 
 CHUNK = 256
 END = 2**63 - 1
 
+ANY = object()
+
 LIST = DICT = ()  # the classes, when they have been adapted
+RAW_WAIT = RAW_WAIT_ASYNC = None  # Container's, when that has been adapted
 
 
 def _plain(other):
@@ -23,7 +27,24 @@ def _plain(other):
     return other.copy() if isinstance(other, (LIST, DICT)) else NotImplemented
 
 
-class _Common:
+class _Waiting:
+    def wait_async(self, since, timeout=None, cancellable=None, callback=None, *data):
+        """Without a callback: a coroutine that waits as wait() does.
+
+        With one: the call of the library, which ends in the main loop with wait_finish()."""
+        if callback:
+            return RAW_WAIT_ASYNC(self, since, timeout, cancellable, callback, *data)
+        return _asyncio.patiently(lambda: self.wait(since, 0), _errors.TimedOut, self.get_fd(), timeout)
+
+
+class PlainWaiting:
+    def wait(self, since, timeout=None):
+        fd = self.get_fd()
+        return _wrap.patiently(lambda: RAW_WAIT(self, since, 0), _errors.TimedOut, _wrap.microseconds(timeout),
+                               lambda left: select.select([fd], [], [], left))
+
+
+class _Common(_Waiting):
     allow_pickle = False
     __hash__ = None
 
@@ -168,7 +189,32 @@ class DictMethods(_Common):
         return self
 
 
-class ValueMethods:
+    def _is_there(self, key, unlike):
+        value = self.get(key, ANY)
+        return value is not ANY and (unlike is ANY or value != unlike), value
+
+    def wait_key(self, key, unlike=ANY, timeout=None):
+        """Waits until the key is there, with another value than unlike, and returns the value."""
+        end = _wrap.end_of(timeout)
+        while True:
+            revision = self.get_revision()
+            found, value = self._is_there(key, unlike)
+            if found:
+                return value
+            self.wait(revision, _wrap.left_of(end))
+
+    async def wait_key_async(self, key, unlike=ANY, timeout=None):
+        """The same as a coroutine."""
+        end = _wrap.end_of(timeout)
+        while True:
+            revision = self.get_revision()
+            found, value = self._is_there(key, unlike)
+            if found:
+                return value
+            await self.wait_async(revision, _wrap.left_of(end))
+
+
+class ValueMethods(_Waiting):
     allow_pickle = False
 
     @property
@@ -203,7 +249,7 @@ def plain_list_methods(cls):
     index, remove = (_translating(method, _errors.NoSuchValue) for method in (cls.index, cls.remove_value))
     extend, get_length = cls.extend, cls.get_length
 
-    class Plain:
+    class Plain(PlainWaiting):
         def __len__(self):
             return get_length(self)
 
@@ -253,7 +299,7 @@ def plain_dict_methods(cls):
     update, get_length = cls.update, cls.get_length
     nothing = object()
 
-    class Plain:
+    class Plain(PlainWaiting):
         def __len__(self):
             return get_length(self)
 

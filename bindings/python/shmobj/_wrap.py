@@ -48,6 +48,17 @@ def microseconds(timeout):
     return max(0, math.ceil(timeout * 1e6))
 
 
+def end_of(timeout):
+    """The moment when a wait of so many seconds that begins now is over; None: never."""
+    timeout_us = microseconds(timeout)
+    return None if timeout_us < 0 else GLib.get_monotonic_time() + timeout_us
+
+
+def left_of(end):
+    """The seconds until then."""
+    return None if end is None else max(0, end - GLib.get_monotonic_time()) / 1e6
+
+
 def patiently(attempt, give_up, timeout_us, wait=None):
     """attempt () until it does not raise give_up, or the time is over; then that is raised.
 

@@ -174,6 +174,35 @@ test('container/is-the-parent-of-all', () => {
     }
 });
 
+test('container/waits', async () => {
+    const TIMED_OUT = [Gio.IOErrorEnum, Gio.IOErrorEnum.TIMED_OUT];
+    for (const [container, change] of [
+        [manager.list(), list => list.append(1)],
+        [manager.dict(), dict => dict.set('k', 1)],
+        [manager.value(null, 0), value => value.add(1)],
+    ]) {
+        equal(container.wait(0), 1);
+        throws(() => container.wait(1, {timeout: 0}), ...TIMED_OUT);
+        throws(() => container.wait('1'), TypeError);
+        await rejects(container.wait_async(1, {timeout: 5}), ...TIMED_OUT);
+        const waiting = container.wait_async(1);
+        change(container);
+        equal(await waiting, 2);
+    }
+});
+
+test('dict/waits-for-a-key', async () => {
+    const dict = manager.dict();
+    const any = dict.wait_key_async('k'), another = dict.wait_key_async('k', 1);
+    dict.set('other', 1);
+    dict.set('k', 1);
+    equal(await any, 1);
+    dict.set('k', [2]);
+    equal(await another, [2]);
+    equal(dict.wait_key('k', 1, {timeout: 0}), [2]);
+    throws(() => dict.wait_key('k', [2], {timeout: 0}), Gio.IOErrorEnum, Gio.IOErrorEnum.TIMED_OUT);
+});
+
 test('queue/many', () => {
     const queue = manager.queue();
     equal(queue.put_many([1, 'two', null]), 3);

@@ -21,6 +21,11 @@ def echo(incoming, outgoing, times):
         outgoing.put(incoming.get())
 
 
+def append_often(shared, times):
+    for number in range(times):
+        shared.append(number)
+
+
 class Coroutines(unittest.IsolatedAsyncioTestCase):
     async def test_get_waits_and_others_run(self):
         ours = Shmobj.Queue()
@@ -29,6 +34,31 @@ class Coroutines(unittest.IsolatedAsyncioTestCase):
         self.assertFalse(waiting.done())
         ours.put({"k": 1})
         self.assertEqual(await waiting, {"k": 1})
+
+    async def test_waiting_for_containers(self):
+        manager = Shmobj.Manager()
+        shared, table = manager.list(), manager.dict()
+        waiting = [asyncio.create_task(shared.wait_async(1, LONG)) for _ in range(5)]
+        key = asyncio.create_task(table.wait_key_async("k", 1))
+        await asyncio.sleep(0)
+        self.assertFalse(any(task.done() for task in (*waiting, key)))
+        table["k"] = 1
+        table["k"] = shared.append(2)
+        self.assertEqual(await asyncio.gather(*waiting), [2] * 5)
+        self.assertIsNone(await key)
+        with self.assertRaises(TimeoutError):
+            await shared.wait_async(2, 0.01)
+        with self.assertRaises(TimeoutError):
+            await table.wait_key_async("other", timeout=0.01)
+
+    async def test_no_change_is_missed(self):
+        shared = Shmobj.Manager().list()
+        process = mp.get_context("fork").Process(target=append_often, args=(shared, 2000))
+        process.start()
+        revision = 1
+        while revision < 2001:
+            revision = await shared.wait_async(revision, LONG)
+        process.join()
 
     async def test_several_coroutines_wait_for_one_queue(self):
         ours = Shmobj.Queue()

@@ -3,6 +3,7 @@
 
 import os
 import random
+import threading
 import unittest
 
 import gi
@@ -10,6 +11,7 @@ import gi
 gi.require_version("Shmobj", "1")
 from gi.repository import Shmobj
 
+import ctrl_c
 from shmobj import multiprocessing as mp
 
 EXTENSION = not os.environ.get("SHMOBJ_PYTHON_NO_EXT")
@@ -19,6 +21,17 @@ LONG = 60
 def add_often(count, times):
     for _ in range(times):
         count.add(1)
+
+
+def answer(questions, answers):
+    for number in range(100):
+        questions.wait(number + 1, LONG)
+        answers.append(2 * questions[number])
+
+
+def count_up(shared, to):
+    for number in range(to + 1):
+        shared["other"] = shared["n"] = number
 
 
 class List(unittest.TestCase):
@@ -346,6 +359,53 @@ class Manager(unittest.TestCase):
             container.close()
             with self.assertRaises(Shmobj.Closed):
                 container.get_revision()
+
+    def test_wait(self):
+        manager = Shmobj.Manager()
+        for container, change in ((manager.list(), lambda it: it.append(1)), (manager.dict(), lambda it: it.set("k", 1)),
+                                  (manager.value(None, 0), lambda it: it.add(1))):
+            self.assertEqual(container.wait(0), 1)
+            for timeout in (0, 0.01):
+                with self.assertRaises(TimeoutError):
+                    container.wait(1, timeout)
+            thread = threading.Thread(target=change, args=(container,))
+            thread.start()
+            self.assertEqual(container.wait(1, timeout=LONG), 2)
+            thread.join()
+            for wrong in ("1", -1, None):
+                with self.assertRaises((TypeError, OverflowError)):
+                    container.wait(wrong)
+
+    def test_wait_between_processes(self):
+        manager = Shmobj.Manager()
+        here, there = manager.list(), manager.list()
+        process = mp.get_context("fork").Process(target=answer, args=(here, there))
+        process.start()
+        for number in range(100):
+            revision = there.get_revision()
+            here.append(number)
+            there.wait(revision, LONG)
+        process.join()
+        self.assertEqual(there, [2 * number for number in range(100)])
+
+    def test_wait_hears_ctrl_c(self):
+        with ctrl_c.pressed(self, LONG / 2):
+            Shmobj.Manager().list().wait(1, LONG)
+
+    def test_wait_key(self):
+        shared = Shmobj.Manager().dict()
+        process = mp.get_context("fork").Process(target=count_up, args=(shared, 50))
+        process.start()
+        seen = shared.wait_key("n")
+        while seen < 50:
+            last, seen = seen, shared.wait_key("n", unlike=seen, timeout=LONG)
+            self.assertGreater(seen, last)
+        process.join()
+        for arguments in (("missing",), ("n", 50)):
+            with self.assertRaises(TimeoutError):
+                shared.wait_key(*arguments, timeout=0.01)
+        shared["none"] = None
+        self.assertIsNone(shared.wait_key("none", timeout=0))
 
     def test_names(self):
         manager = Shmobj.Manager()

@@ -109,6 +109,46 @@ void test_container () {
   });
 }
 
+async void wait_for_change (Shmobj.List list, Shmobj.Dict dict) throws Error {
+  assert ((yield list.wait_async (1)) == 2);
+  assert ((int) (yield dict.wait_key_async ("k", 1)) == 2);
+}
+
+void test_waiting () {
+  check ((manager) => {
+    var list = manager.open_list ();
+    var dict = manager.open_dict ();
+    var loop = new MainLoop ();
+
+    assert (list.wait (0) == 1);
+    try {
+      dict.wait_key ("k", null, 1000);
+      assert_not_reached ();
+    } catch (IOError.TIMED_OUT error) {
+    }
+    wait_for_change.begin (list, dict, (source, result) => {
+      try {
+        wait_for_change.end (result);
+      } catch (Error error) {
+        Test.fail ();
+      }
+      loop.quit ();
+    });
+    list.append (1);
+    dict["k"] = 1;
+    Idle.add (() => {
+      try {
+        dict["k"] = 2;
+      } catch (Error error) {
+        Test.fail ();
+      }
+      return Source.REMOVE;
+    });
+    loop.run ();
+    assert ((int) dict.wait_key ("k") == 2);
+  });
+}
+
 void test_manager () {
   check ((manager) => {
     manager.open_queue ("jobs", Shmobj.OpenFlags.DEFAULT, 3).put ("x");
@@ -139,6 +179,7 @@ int main (string[] args) {
   Test.add_func ("/vala/dict/is-indexed-and-assigned-to", test_dict);
   Test.add_func ("/vala/value/counts-and-compares", test_value);
   Test.add_func ("/vala/container/is-the-parent-of-all", test_container);
+  Test.add_func ("/vala/container/waits", test_waiting);
   Test.add_func ("/vala/manager/opens-by-name", test_manager);
   return Test.run ();
 }
