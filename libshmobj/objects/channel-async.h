@@ -3,9 +3,7 @@
 
 #include "objects/channel.h"
 
-#include <gio/gunixfdlist.h>
-
-/* Puts and gets that a main loop waits for (objects/channel-async.c). */
+/* Calls of a channel that a main loop waits for (objects/channel-async.c). */
 
 typedef struct
 {
@@ -23,8 +21,35 @@ typedef struct
                        FULL */
 } ChannelAsync;
 
-/* Both take @task over and complete it: put with a boolean, get with a GVariant, or @with_fds with
- * a ShmobjMessage. @value, and @fds (nullable) that go with it, are kept until then. */
-void
-channel_put_async (const ChannelAsync *channel, GTask *task, GVariant *value, GUnixFDList *fds);
-void channel_get_async (const ChannelAsync *channel, GTask *task, gboolean with_fds);
+/* What is to be done: of which kind, and what that kind needs for it behind this. */
+typedef struct _ChannelWork ChannelWork;
+
+typedef struct
+{
+  gsize size;      /* of the whole */
+  gboolean writes; /* waits for room, and not for a message */
+  /* Never waits for the other side. RING_EMPTY, RING_FULL: nothing was done, try again later. */
+  RingStatus (*attempt) (ChannelWork *work, Ring *ring, guint32 me);
+  /* After RING_OK: gives @task its result. */
+  void (*succeed) (ChannelWork *work, GTask *task);
+  /* (nullable): before the task is told an error. TRUE: it was given a result after all. */
+  gboolean (*give_up) (ChannelWork *work, GTask *task);
+  /* (nullable): lets go of what it has behind this. */
+  void (*clear) (ChannelWork *work);
+} ChannelWorkKind;
+
+struct _ChannelWork
+{
+  const ChannelWorkKind *kind;
+  ShmobjFrame frame; /* (owned): what is put; what was got, or cannot be */
+  gsize room;        /* what a put waits for, at the least */
+  Parcel *parcel; /* (owned) (nullable): descriptors, lent to a put that sends some; a get with one
+                     wants them */
+};
+
+/* Zeroed but for its kind. */
+gpointer channel_work_new (const ChannelWorkKind *kind);
+/* Takes @task and @work over. */
+void channel_run_async (const ChannelAsync *channel, GTask *task, gpointer work);
+/* The same, of work that cannot even begin; takes @error over, too. */
+void channel_refuse_async (const ChannelAsync *channel, GTask *task, gpointer work, GError *error);

@@ -15,6 +15,9 @@
  * default; rounded up to 8. */
 gboolean channel_check_capacity (guint64 *capacity, GError **error);
 
+/* The kinds that a value can be read from. */
+#define CHANNEL_READABLE (RING_ACCEPT (SHMOBJ_FRAME_BYTES) | RING_ACCEPT (SHMOBJ_FRAME_VARIANT))
+
 typedef struct
 {
   const char *noun; /* "queue", "pipe" */
@@ -38,17 +41,22 @@ gboolean channel_receive (Ring *ring,
                           const ChannelCall *call,
                           GError **error);
 
-/* Several. put: all of them unless the time runs out first; returns how many, 0 with an error. get:
- * waits for the first, and takes with it what is there, up to @most; @frames has room for them.
- * Returns how many, 0 with an error. */
+/* Several: all of them unless the time runs out first. How many; 0 with an error. */
 gsize channel_put_many (
     Ring *ring, const ShmobjFrame *frames, gsize n, const ChannelCall *call, GError **error);
-gsize channel_get_many (Ring *ring,
-                        guint accept,
-                        ShmobjFrame *frames,
-                        gsize most,
-                        const ChannelCall *call,
-                        GError **error);
+
+/* Several, to the empty array @frames (of ShmobjFrames, which it owns): waits for the first, and
+ * takes with it what is there, up to @most. */
+GArray *channel_new_frames (void);
+gboolean channel_get_many (
+    Ring *ring, guint accept, guint most, GArray *frames, const ChannelCall *call, GError **error);
+/* One try of it; @refused is what could not be taken. */
+RingStatus channel_try_get_many (
+    Ring *ring, guint32 me, guint accept, guint most, GArray *frames, ShmobjFrame *refused);
+/* As values; NULL with @error: none of them is one. */
+GPtrArray *channel_values_of (GArray *frames, GError **error);
+/* Takes @values over; as an array with a NULL behind the last. */
+GVariant **channel_values_end (GPtrArray *values, gsize *n_values);
 
 /* The same for those who wait in their own way: one try or one wait. With @parcel (nullable), also
  * messages with descriptors. */

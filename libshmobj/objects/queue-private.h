@@ -8,6 +8,8 @@
 #include "objects/shmobj-shareable.h"
 
 #define QUEUE_MAXSIZE_MAX (1u << 30)
+/* How many messages a get of several takes at the most. */
+#define QUEUE_MOST(asked) CLAMP ((asked), 1, 65536)
 
 struct _ShmobjQueue
 {
@@ -38,6 +40,9 @@ queue_ensure (ShmobjQueue *self, GError **error)
 {
   return lazy_init_ensure (&self->lazy, queue_create, self, error);
 }
+
+/* RING_EMPTY, RING_CANCELLED: why a join ended. Others are no error. */
+void queue_set_join_error (ShmobjQueue *self, RingStatus status, GError **error);
 
 /* A queue with a name, in a manager's directory: segment file FILE, doorbells FILE.in and FILE.out.
  */

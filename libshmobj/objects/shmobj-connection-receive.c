@@ -4,14 +4,12 @@
 
 #include "objects/connection-call.h"
 
-#include "objects/channel-async.h"
+#include "objects/channel-work.h"
 #include "objects/message-fds.h"
 #include "objects/message-private.h"
 #include "objects/shmobj-bindings.h"
 #include "objects/shmobj-shareable.h"
 #include "objects/task.h"
-
-#define READABLE (RING_ACCEPT (SHMOBJ_FRAME_BYTES) | RING_ACCEPT (SHMOBJ_FRAME_VARIANT))
 
 /* With @parcel (nullable), also what has descriptors. */
 static RingStatus
@@ -119,7 +117,7 @@ shmobj_connection_receive (ShmobjConnection *self,
 
   g_return_val_if_fail (SHMOBJ_IS_CONNECTION (self), NULL);
 
-  if (!receive_frame (self, READABLE, &frame, NULL, timeout_us, cancellable, NULL, error))
+  if (!receive_frame (self, CHANNEL_READABLE, &frame, NULL, timeout_us, cancellable, NULL, error))
     return NULL;
   value = shmobj_frame_steal_variant (&frame, error);
   shmobj_frame_clear (&frame);
@@ -157,8 +155,10 @@ shmobj_connection_receive_bytes (ShmobjConnection *self,
   return g_bytes_new_take (frame.owned, frame.size);
 }
 
+typedef void (*GetAsync) (const ChannelAsync *channel, GTask *task);
+
 static void
-receive_async (GTask *task, gboolean with_fds, gint64 timeout_us, gpointer tag)
+receive_async (GTask *task, GetAsync get, gint64 timeout_us, gpointer tag)
 {
   ShmobjConnection *self = g_task_get_source_object (task);
   GError *error = NULL;
@@ -168,10 +168,9 @@ receive_async (GTask *task, gboolean with_fds, gint64 timeout_us, gpointer tag)
   if (!call_begin (&call, self, FALSE, timeout_us, g_task_get_cancellable (task), NULL, &error))
     task_fail (task, error);
   else
-    channel_get_async (&(ChannelAsync){ &self->read, "pipe", timeout_us, self->closing,
-                                        self->socket, connection_is_over, connection_done,
-                                        CALL_LATE_TO_RECEIVE },
-                       task, with_fds);
+    get (&(ChannelAsync){ &self->read, "pipe", timeout_us, self->closing, self->socket,
+                          connection_is_over, connection_done, CALL_LATE_TO_RECEIVE },
+         task);
 }
 
 /**
@@ -196,7 +195,7 @@ shmobj_connection_receive_async (ShmobjConnection *self,
 {
   g_return_if_fail (SHMOBJ_IS_CONNECTION (self));
 
-  receive_async (g_task_new (self, cancellable, callback, user_data), FALSE, timeout_us,
+  receive_async (g_task_new (self, cancellable, callback, user_data), channel_get_async, timeout_us,
                  shmobj_connection_receive_async);
 }
 
@@ -258,7 +257,7 @@ shmobj_connection_receive_with_fds (ShmobjConnection *self,
 
   g_return_val_if_fail (SHMOBJ_IS_CONNECTION (self), NULL);
 
-  if (!receive_frame (self, READABLE, &frame, &fds, timeout_us, cancellable, NULL, error))
+  if (!receive_frame (self, CHANNEL_READABLE, &frame, &fds, timeout_us, cancellable, NULL, error))
     return NULL;
   return message_new_taken (&frame, fds);
 }
@@ -286,8 +285,8 @@ shmobj_connection_receive_with_fds_async (ShmobjConnection *self,
 {
   g_return_if_fail (SHMOBJ_IS_CONNECTION (self));
 
-  receive_async (g_task_new (self, cancellable, callback, user_data), TRUE, timeout_us,
-                 shmobj_connection_receive_with_fds_async);
+  receive_async (g_task_new (self, cancellable, callback, user_data), channel_get_with_fds_async,
+                 timeout_us, shmobj_connection_receive_with_fds_async);
 }
 
 /**

@@ -5,7 +5,7 @@
 
 #include "objects/connection-call.h"
 
-#include "objects/channel-async.h"
+#include "objects/channel-work.h"
 #include "objects/message-fds.h"
 #include "objects/shmobj-bindings.h"
 #include "objects/shmobj-shareable.h"

@@ -32,6 +32,37 @@ ShmobjLoan *shmobj_queue_take (ShmobjQueue *self,
                                gint64 timeout_us,
                                GCancellable *cancellable,
                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+void shmobj_queue_loan_async (ShmobjQueue *self,
+                              guint64 size,
+                              gint64 timeout_us,
+                              GCancellable *cancellable,
+                              GAsyncReadyCallback callback,
+                              gpointer user_data);
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjLoan *shmobj_queue_loan_finish (ShmobjQueue *self,
+                                      GAsyncResult *result,
+                                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+void shmobj_queue_put_loan_async (ShmobjQueue *self,
+                                  ShmobjLoan *loan,
+                                  guint64 used,
+                                  gint64 timeout_us,
+                                  GCancellable *cancellable,
+                                  GAsyncReadyCallback callback,
+                                  gpointer user_data);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_queue_put_loan_finish (ShmobjQueue *self, GAsyncResult *result, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+void shmobj_queue_take_async (ShmobjQueue *self,
+                              gint64 timeout_us,
+                              GCancellable *cancellable,
+                              GAsyncReadyCallback callback,
+                              gpointer user_data);
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjLoan *shmobj_queue_take_finish (ShmobjQueue *self,
+                                      GAsyncResult *result,
+                                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 SHMOBJ_AVAILABLE_IN_1_0
 gpointer shmobj_loan_get_data (ShmobjLoan *self, gsize *size);

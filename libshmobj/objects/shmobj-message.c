@@ -250,6 +250,18 @@ message_new_taken (ShmobjFrame *frame, GUnixFDList *fds)
   return message;
 }
 
+ShmobjMessage *
+message_new_received (ShmobjQueue *queue, const FlightTicket *ticket, ShmobjFrame *frame)
+{
+  ShmobjMessage *message = message_new_taken (frame, NULL);
+
+  message->over = FALSE;
+  message->queue = g_object_ref (queue);
+  message->ticket = *ticket;
+  message->holder = participants_me (&queue->participants, NULL);
+  return message;
+}
+
 static ShmobjMessage *
 receive (ShmobjQueue *self,
          gint64 timeout_us,
@@ -258,20 +270,13 @@ receive (ShmobjQueue *self,
          GError **error)
 {
   ChannelCall call = { "queue", timeout_us, cancellable, interrupted };
-  ShmobjMessage *message;
   FlightTicket ticket = { 0 };
   ShmobjFrame frame;
 
   if (!queue_ensure (self, error) ||
       !channel_receive (&self->ring, RING_ACCEPT_ALL, &frame, &ticket, &call, error))
     return NULL;
-  message = g_new0 (ShmobjMessage, 1);
-  g_atomic_ref_count_init (&message->refs);
-  message->queue = g_object_ref (self);
-  message->ticket = ticket;
-  message->holder = participants_me (&self->participants, NULL);
-  message->frame = frame;
-  return message;
+  return message_new_received (self, &ticket, &frame);
 }
 
 /**
@@ -312,6 +317,17 @@ shmobj_queue_receive_interruptible (ShmobjQueue *self,
   return receive (self, timeout_us, NULL, interrupted, error);
 }
 
+void
+queue_set_join_error (ShmobjQueue *self, RingStatus status, GError **error)
+{
+  if (status == RING_EMPTY)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT,
+                 "%u messages wait in the queue or are not done with",
+                 ring_count (&self->ring) + flight_count (&self->ring));
+  else if (status == RING_CANCELLED)
+    channel_set_error (&self->ring, "queue", status, NULL, error);
+}
+
 static gboolean
 join (ShmobjQueue *self,
       gint64 timeout_us,
@@ -334,12 +350,7 @@ join (ShmobjQueue *self,
 
   if (interrupted != NULL)
     *interrupted = status == RING_INTERRUPTED;
-  if (status == RING_EMPTY)
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT,
-                 "%u messages wait in the queue or are not done with",
-                 ring_count (&self->ring) + flight_count (&self->ring));
-  else if (status == RING_CANCELLED)
-    channel_set_error (&self->ring, "queue", status, NULL, error);
+  queue_set_join_error (self, status, error);
   return status == RING_OK;
 }
 

@@ -78,8 +78,26 @@ ShmobjMessage *shmobj_queue_receive (ShmobjQueue *self,
                                      GCancellable *cancellable,
                                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
 SHMOBJ_AVAILABLE_IN_1_0
+void shmobj_queue_receive_async (ShmobjQueue *self,
+                                 gint64 timeout_us,
+                                 GCancellable *cancellable,
+                                 GAsyncReadyCallback callback,
+                                 gpointer user_data);
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjMessage *shmobj_queue_receive_finish (ShmobjQueue *self,
+                                            GAsyncResult *result,
+                                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
 gboolean
 shmobj_queue_join (ShmobjQueue *self, gint64 timeout_us, GCancellable *cancellable, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+void shmobj_queue_join_async (ShmobjQueue *self,
+                              gint64 timeout_us,
+                              GCancellable *cancellable,
+                              GAsyncReadyCallback callback,
+                              gpointer user_data);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_queue_join_finish (ShmobjQueue *self, GAsyncResult *result, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ShmobjMessage, shmobj_message_unref)
 

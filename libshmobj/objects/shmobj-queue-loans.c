@@ -56,8 +56,8 @@ wait_to_borrow (ShmobjQueue *self, guint32 me, gpointer data, const RingPatience
   return loan_lend (&self->ring, me, wish->size, patience, &wish->block);
 }
 
-static void
-set_loan_error (ShmobjQueue *self, RingStatus status, guint64 size, GError **error)
+void
+loan_set_error (ShmobjQueue *self, RingStatus status, guint64 size, GError **error)
 {
   if (status == RING_FULL)
     g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_FULL,
@@ -78,6 +78,47 @@ new_loan (ShmobjQueue *self, guint32 me)
   loan->holder = me;
   queue_count_loan (self, me, 1);
   return loan;
+}
+
+/* @extent: how many bytes there are at its data. Takes @loan over when they are too few. */
+static ShmobjLoan *
+check_loan (ShmobjLoan *loan, guint64 extent, GError **error)
+{
+  if (loan->data != NULL && loan->size <= extent)
+    return loan;
+  channel_set_error (&loan->queue->ring, "queue", RING_CORRUPT, NULL, error);
+  g_object_unref (loan);
+  return NULL;
+}
+
+ShmobjLoan *
+loan_new_lent (ShmobjQueue *self, guint32 me, guint block, guint64 size, GError **error)
+{
+  ShmobjLoan *loan = new_loan (self, me);
+  guint64 extent = 0;
+
+  loan->block = block;
+  loan->size = size;
+  loan->data = pool_block (&self->pool, block, &extent);
+  return check_loan (loan, extent, error);
+}
+
+ShmobjLoan *
+loan_new_taken (ShmobjQueue *self,
+                const FlightTicket *ticket,
+                const ShmobjFrame *frame,
+                GError **error)
+{
+  ShmobjLoan *loan = new_loan (self, participants_me (&self->participants, NULL));
+  guint64 extent = frame->size;
+
+  loan->taken = TRUE;
+  loan->ticket = *ticket;
+  loan->frame = *frame;
+  loan->size = frame->size;
+  loan->data =
+      ticket->block == 0 ? frame->owned : pool_block (&self->pool, ticket->block - 1, &extent);
+  return check_loan (loan, extent, error);
 }
 
 /**
@@ -108,8 +149,6 @@ shmobj_queue_loan (
 {
   Wish wish = { size, POOL_NONE };
   RingStatus status;
-  ShmobjLoan *loan;
-  guint64 extent;
   guint32 me;
 
   g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), NULL);
@@ -117,19 +156,9 @@ shmobj_queue_loan (
   if (!queue_ensure (self, error) || (me = participants_me (&self->participants, error)) == 0)
     return NULL;
   status = with_patience (self, me, wait_to_borrow, &wish, timeout_us, cancellable);
-  if (status != RING_OK)
-    {
-      set_loan_error (self, status, size, error);
-      return NULL;
-    }
-  loan = new_loan (self, me);
-  loan->block = wish.block;
-  loan->size = size;
-  loan->data = pool_block (&self->pool, wish.block, &extent);
-  if (loan->data != NULL && size <= extent)
-    return loan;
-  g_object_unref (loan);
-  channel_set_error (&self->ring, "queue", RING_CORRUPT, NULL, error);
+  if (status == RING_OK)
+    return loan_new_lent (self, me, wish.block, size, error);
+  loan_set_error (self, status, size, error);
   return NULL;
 }
 
@@ -149,8 +178,8 @@ wait_to_put (ShmobjQueue *self, guint32 me, gpointer data, const RingPatience *p
   return loan_put (&self->ring, me, payment->loan->block, payment->used, patience);
 }
 
-static gboolean
-check_payment (ShmobjQueue *self, ShmobjLoan *loan, guint64 used, GError **error)
+gboolean
+loan_check_put (ShmobjLoan *loan, ShmobjQueue *self, guint64 used, GError **error)
 {
   if (loan->queue != self)
     g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
@@ -204,7 +233,7 @@ shmobj_queue_put_loan (ShmobjQueue *self,
   g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), FALSE);
   g_return_val_if_fail (SHMOBJ_IS_LOAN (loan), FALSE);
 
-  if (!queue_ensure (self, error) || !check_payment (self, loan, used, error) ||
+  if (!queue_ensure (self, error) || !loan_check_put (loan, self, used, error) ||
       !loan_begin_end (loan, error))
     return FALSE;
   status = with_patience (self, loan->holder, wait_to_put, &payment, timeout_us, cancellable);
@@ -243,8 +272,6 @@ shmobj_queue_take (ShmobjQueue *self, gint64 timeout_us, GCancellable *cancellab
   ChannelCall call = { "queue", timeout_us, cancellable, NULL };
   FlightTicket ticket = { .in_place = TRUE };
   ShmobjFrame frame;
-  ShmobjLoan *loan;
-  guint64 extent = 0;
 
   g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), NULL);
 
@@ -252,16 +279,5 @@ shmobj_queue_take (ShmobjQueue *self, gint64 timeout_us, GCancellable *cancellab
       !channel_receive (&self->ring, RING_ACCEPT (SHMOBJ_FRAME_BYTES), &frame, &ticket, &call,
                         error))
     return NULL;
-  loan = new_loan (self, participants_me (&self->participants, NULL));
-  loan->taken = TRUE;
-  loan->ticket = ticket;
-  loan->frame = frame;
-  loan->size = frame.size;
-  loan->data =
-      ticket.block == 0 ? frame.owned : pool_block (&self->pool, ticket.block - 1, &extent);
-  if (ticket.block == 0 || (loan->data != NULL && loan->size <= extent))
-    return loan;
-  g_object_unref (loan);
-  channel_set_error (&self->ring, "queue", RING_CORRUPT, NULL, error);
-  return NULL;
+  return loan_new_taken (self, &ticket, &frame, error);
 }

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What one does with a queue: put and get, at once, waiting, or by a main loop. All of it is a
- * frame around objects/channel.c, which says how a call waits and what a cancelled one leaves. */
+/* What one does with a queue: put and get, at once or waiting (by a main loop:
+ * objects/shmobj-queue-async.c). All of it is a frame around objects/channel.c, which says how a
+ * call waits and what a cancelled one leaves. */
 
 #include "objects/queue-private.h"
 
 #include "base/shmobj-error.h"
-#include "objects/channel-async.h"
 #include "objects/shmobj-bindings.h"
-
-#define MANY_MAX 65536
-#define READABLE (RING_ACCEPT (SHMOBJ_FRAME_BYTES) | RING_ACCEPT (SHMOBJ_FRAME_VARIANT))
 
 GType queue_type;
 
@@ -238,69 +235,6 @@ shmobj_queue_put_many (ShmobjQueue *self,
   return put;
 }
 
-/**
- * shmobj_queue_put_async:
- * @self: a queue
- * @value: the message; if floating, it is consumed
- * @timeout_us: how long to wait for room, in microseconds; 0 not at all, -1 for ever
- * @cancellable: (nullable): ends the wait
- * @callback: (nullable): called in the thread-default main context of the caller
- * @user_data: for @callback
- *
- * Puts a value without blocking; [method@Shmobj.Queue.put_finish] tells how it went. No thread is
- * used: if there is no room now, the main loop waits for the queue's doorbell.
- *
- * Since: 1.0
- */
-void
-shmobj_queue_put_async (ShmobjQueue *self,
-                        GVariant *value,
-                        gint64 timeout_us,
-                        GCancellable *cancellable,
-                        GAsyncReadyCallback callback,
-                        gpointer user_data)
-{
-  g_autoptr (GVariant) kept = NULL;
-  GError *error = NULL;
-  GTask *task;
-
-  g_return_if_fail (SHMOBJ_IS_QUEUE (self));
-  g_return_if_fail (value != NULL);
-
-  kept = g_variant_ref_sink (value);
-  task = g_task_new (self, cancellable, callback, user_data);
-  g_task_set_source_tag (task, shmobj_queue_put_async);
-  if (queue_ensure (self, &error))
-    channel_put_async (
-        &(ChannelAsync){ &self->ring, "queue", timeout_us, self->closing, -1, NULL, NULL }, task,
-        kept, NULL);
-  else
-    {
-      g_task_return_error (task, error);
-      g_object_unref (task);
-    }
-}
-
-/**
- * shmobj_queue_put_finish:
- * @self: a queue
- * @result: what the callback was given
- * @error: return location for an error
- *
- * Ends [method@Shmobj.Queue.put_async].
- *
- * Returns: %TRUE, or %FALSE with an error as of [method@Shmobj.Queue.put]
- *
- * Since: 1.0
- */
-gboolean
-shmobj_queue_put_finish (ShmobjQueue *self, GAsyncResult *result, GError **error)
-{
-  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
-
-  return g_task_propagate_boolean (G_TASK (result), error);
-}
-
 /* ---- getting ---- */
 
 static gboolean
@@ -359,7 +293,7 @@ shmobj_queue_get (ShmobjQueue *self, gint64 timeout_us, GCancellable *cancellabl
 
   g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), NULL);
 
-  if (!get_frame (self, READABLE, &frame, timeout_us, cancellable, NULL, error))
+  if (!get_frame (self, CHANNEL_READABLE, &frame, timeout_us, cancellable, NULL, error))
     return NULL;
   value = shmobj_frame_steal_variant (&frame, error);
   shmobj_frame_clear (&frame);
@@ -423,30 +357,18 @@ shmobj_queue_get_many (ShmobjQueue *self,
                        GError **error)
 {
   ChannelCall call = { "queue", timeout_us, cancellable, NULL };
-  g_autofree ShmobjFrame *frames = NULL;
-  g_autofree GVariant **values = NULL;
-  gsize got, good = 0;
+  g_autoptr (GArray) frames = NULL;
+  GPtrArray *values;
 
   g_return_val_if_fail (SHMOBJ_IS_QUEUE (self), NULL);
 
   *n_values = 0;
-  most = CLAMP (most, 1, MANY_MAX);
-  frames = g_new (ShmobjFrame, most);
+  frames = channel_new_frames ();
   if (!queue_ensure (self, error) ||
-      (got = channel_get_many (&self->ring, READABLE, frames, most, &call, error)) == 0)
+      !channel_get_many (&self->ring, CHANNEL_READABLE, QUEUE_MOST (most), frames, &call, error) ||
+      (values = channel_values_of (frames, error)) == NULL)
     return NULL;
-
-  values = g_new0 (GVariant *, got + 1);
-  for (gsize i = 0; i < got; i++)
-    {
-      values[good] =
-          shmobj_frame_steal_variant (&frames[i], good == 0 && i == got - 1 ? error : NULL);
-      good +=
-          values[good] != NULL; /* one with an impossible type, from a peer that lies, is dropped */
-      shmobj_frame_clear (&frames[i]);
-    }
-  *n_values = good;
-  return good > 0 ? g_steal_pointer (&values) : NULL;
+  return channel_values_end (values, n_values);
 }
 
 static G_NO_INLINE gssize
@@ -505,64 +427,4 @@ shmobj_queue_get_into (
                 ring_get_bytes (&self->ring, me, buffer, size, &got) == RING_OK))
     return got;
   return get_into_otherwise (self, buffer, size, timeout_us, error);
-}
-
-/**
- * shmobj_queue_get_async:
- * @self: a queue
- * @timeout_us: how long to wait for a message, in microseconds; 0 not at all, -1 for ever
- * @cancellable: (nullable): ends the wait
- * @callback: (nullable): called in the thread-default main context of the caller
- * @user_data: for @callback
- *
- * Takes a value without blocking; [method@Shmobj.Queue.get_finish] gives it. No thread is used: if
- * there is none now, the main loop waits for the queue's doorbell. A call that is cancelled or runs
- * out of time takes nothing; one that took a message gives it, even if it is cancelled before the
- * callback runs.
- *
- * Since: 1.0
- */
-void
-shmobj_queue_get_async (ShmobjQueue *self,
-                        gint64 timeout_us,
-                        GCancellable *cancellable,
-                        GAsyncReadyCallback callback,
-                        gpointer user_data)
-{
-  GError *error = NULL;
-  GTask *task;
-
-  g_return_if_fail (SHMOBJ_IS_QUEUE (self));
-
-  task = g_task_new (self, cancellable, callback, user_data);
-  g_task_set_source_tag (task, shmobj_queue_get_async);
-  if (queue_ensure (self, &error))
-    channel_get_async (
-        &(ChannelAsync){ &self->ring, "queue", timeout_us, self->closing, -1, NULL, NULL }, task,
-        FALSE);
-  else
-    {
-      g_task_return_error (task, error);
-      g_object_unref (task);
-    }
-}
-
-/**
- * shmobj_queue_get_finish:
- * @self: a queue
- * @result: what the callback was given
- * @error: return location for an error
- *
- * Ends [method@Shmobj.Queue.get_async].
- *
- * Returns: (transfer full): the value, or %NULL with an error as of [method@Shmobj.Queue.get]
- *
- * Since: 1.0
- */
-GVariant *
-shmobj_queue_get_finish (ShmobjQueue *self, GAsyncResult *result, GError **error)
-{
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
-
-  return g_task_propagate_pointer (G_TASK (result), error);
 }

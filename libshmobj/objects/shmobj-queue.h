@@ -38,6 +38,15 @@ SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_queue_put_bytes (
     ShmobjQueue *self, GBytes *bytes, gint64 timeout_us, GCancellable *cancellable, GError **error);
 SHMOBJ_AVAILABLE_IN_1_0
+void shmobj_queue_put_bytes_async (ShmobjQueue *self,
+                                   GBytes *bytes,
+                                   gint64 timeout_us,
+                                   GCancellable *cancellable,
+                                   GAsyncReadyCallback callback,
+                                   gpointer user_data);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_queue_put_bytes_finish (ShmobjQueue *self, GAsyncResult *result, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_queue_put_data (ShmobjQueue *self,
                                 const guint8 *data,
                                 gsize size,
@@ -52,6 +61,16 @@ gsize shmobj_queue_put_many (ShmobjQueue *self,
                              gint64 timeout_us,
                              GCancellable *cancellable,
                              GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+void shmobj_queue_put_many_async (ShmobjQueue *self,
+                                  GVariant **values,
+                                  gsize n_values,
+                                  gint64 timeout_us,
+                                  GCancellable *cancellable,
+                                  GAsyncReadyCallback callback,
+                                  gpointer user_data);
+SHMOBJ_AVAILABLE_IN_1_0
+gsize shmobj_queue_put_many_finish (ShmobjQueue *self, GAsyncResult *result, GError **error);
 
 SHMOBJ_AVAILABLE_IN_1_0
 GVariant **shmobj_queue_get_many (ShmobjQueue *self,
@@ -60,6 +79,18 @@ GVariant **shmobj_queue_get_many (ShmobjQueue *self,
                                   GCancellable *cancellable,
                                   gsize *n_values,
                                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+void shmobj_queue_get_many_async (ShmobjQueue *self,
+                                  guint most,
+                                  gint64 timeout_us,
+                                  GCancellable *cancellable,
+                                  GAsyncReadyCallback callback,
+                                  gpointer user_data);
+SHMOBJ_AVAILABLE_IN_1_0
+GVariant **shmobj_queue_get_many_finish (ShmobjQueue *self,
+                                         GAsyncResult *result,
+                                         gsize *n_values,
+                                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 SHMOBJ_AVAILABLE_IN_1_0
 GVariant *shmobj_queue_get (ShmobjQueue *self,
                             gint64 timeout_us,
@@ -80,6 +111,16 @@ GBytes *shmobj_queue_get_bytes (ShmobjQueue *self,
                                 gint64 timeout_us,
                                 GCancellable *cancellable,
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+void shmobj_queue_get_bytes_async (ShmobjQueue *self,
+                                   gint64 timeout_us,
+                                   GCancellable *cancellable,
+                                   GAsyncReadyCallback callback,
+                                   gpointer user_data);
+SHMOBJ_AVAILABLE_IN_1_0
+GBytes *shmobj_queue_get_bytes_finish (ShmobjQueue *self,
+                                       GAsyncResult *result,
+                                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
 SHMOBJ_AVAILABLE_IN_1_0
 gssize shmobj_queue_get_into (
     ShmobjQueue *self, guint8 *buffer, gsize size, gint64 timeout_us, GError **error);

@@ -40,10 +40,25 @@ advance (
   step = steps->step (steps, result, error);
   if (step == STEP_WAIT && wait_left (deadline_us) == 0)
     {
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT, steps->late);
+      if (steps->set_late != NULL)
+        steps->set_late (steps, error);
+      else
+        g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT, steps->late);
       return TRUE;
     }
   return step != STEP_WAIT;
+}
+
+/* Until the next step is due though no descriptor is ready; -1: it never is. */
+static gint64
+due_us (const Steps *steps, gint64 deadline_us)
+{
+  gint64 left_us = wait_left (deadline_us),
+         look_us = steps->look_us > 0 ? steps->look_us : MOMENT_US;
+
+  if (steps->fd >= 0 || (left_us >= 0 && left_us < look_us))
+    return left_us;
+  return look_us;
 }
 
 static int
@@ -65,15 +80,12 @@ wait_for_next (Steps *steps, gint64 deadline_us, GCancellable *cancellable)
   struct pollfd fds[3] = { { steps->fd, POLLIN, 0 },
                            { fd_of (cancellable), POLLIN, 0 },
                            { fd_of (steps->closing), POLLIN, 0 } };
-  gint64 left_us = wait_left (deadline_us), most_us = -1;
+  gint64 most_us = due_us (steps, deadline_us);
   struct timespec most;
 
-  if (steps->fd < 0)
-    most_us = MOMENT_US;
-  else if ((cancellable != NULL && fds[1].fd < 0) || (steps->closing != NULL && fds[2].fd < 0))
-    most_us = LOOK_SLICE_US; /* no descriptor to be had: look now and then */
-  if (most_us < 0 || (left_us >= 0 && left_us < most_us))
-    most_us = left_us;
+  if ((cancellable != NULL && fds[1].fd < 0) || (steps->closing != NULL && fds[2].fd < 0))
+    most_us = most_us < 0 ? LOOK_SLICE_US /* no descriptor to be had: look now and then */
+                          : MIN (most_us, LOOK_SLICE_US);
   most = (struct timespec){ most_us / G_USEC_PER_SEC, most_us % G_USEC_PER_SEC * 1000 };
   ppoll (fds, 3, most_us < 0 ? NULL : &most, NULL);
   release_fd (cancellable, fds[1].fd);
@@ -169,13 +181,13 @@ plan (GTask *task)
 {
   Operation *operation = g_task_get_task_data (task);
   int fd = operation->steps.fd;
-  g_autoptr (GSource) source = fd >= 0 ? g_unix_fd_source_new (fd, G_IO_IN | G_IO_HUP)
-                                       : g_timeout_source_new (MOMENT_US / 1000);
+  gint64 most_us = due_us (&operation->steps, operation->deadline_us);
+  g_autoptr (GSource) source =
+      fd >= 0 ? g_unix_fd_source_new (fd, G_IO_IN | G_IO_HUP) : g_timeout_source_new (0);
 
   add_cancellable (source, g_task_get_cancellable (task));
   add_cancellable (source, operation->steps.closing);
-  if (fd >= 0 && operation->deadline_us > 0)
-    g_source_set_ready_time (source, operation->deadline_us);
+  g_source_set_ready_time (source, most_us < 0 ? -1 : g_get_monotonic_time () + most_us);
   g_source_set_static_name (source, "[shmobj] steps");
   g_source_set_priority (source, g_task_get_priority (task));
   g_source_set_callback (source, fd >= 0 ? (GSourceFunc) (void *) on_fd : on_moment,

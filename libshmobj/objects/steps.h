@@ -8,7 +8,7 @@
 
 typedef enum
 {
-  STEP_WAIT, /* until @fd is readable or hangs up; a moment, if that is -1 */
+  STEP_WAIT, /* until @fd is readable or hangs up; if that is -1, for @look_us */
   STEP_DONE,
   STEP_FAILED,
 } StepResult;
@@ -22,10 +22,12 @@ struct _Steps
   void (*done) (Steps *steps); /* (nullable): frees what @data is, before the result is told */
   gpointer data;
   int fd;
+  gint64 look_us;        /* how long to wait where there is no descriptor; 0: a moment */
   GCancellable *closing; /* (unowned) (nullable): the object was closed; lives as long as the task's
                             source object */
   const char *closed;    /* what is said then */
-  const char *late;      /* and when the time ran out */
+  const char *late;      /* and when the time ran out: this, with TIMED_OUT */
+  void (*set_late) (Steps *steps, GError **error); /* (nullable): says so instead */
 };
 
 /* NULL with @error: CANCELLED, TIMED_OUT, SHMOBJ_ERROR_CLOSED, or what a step said. */

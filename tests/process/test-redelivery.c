@@ -340,6 +340,43 @@ by_async (ShmobjQueue *queue)
   return g_variant_get_int32 (value);
 }
 
+static void
+keep_result (GObject *source, GAsyncResult *result, gpointer data)
+{
+  *(GAsyncResult **) data = g_object_ref (result);
+}
+
+static GAsyncResult *
+wait_for (GAsyncResult **result)
+{
+  while (*result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  return *result;
+}
+
+static int
+by_receive_async (ShmobjQueue *queue)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+
+  shmobj_queue_receive_async (queue, LONG_US, NULL, keep_result, &result);
+  return number_of (shmobj_queue_receive_finish (queue, wait_for (&result), NULL));
+}
+
+static int
+by_many_async (ShmobjQueue *queue)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autofree GVariant **values = NULL;
+  g_autoptr (GVariant) value = NULL;
+  gsize n;
+
+  shmobj_queue_get_many_async (queue, 10, LONG_US, NULL, keep_result, &result);
+  values = shmobj_queue_get_many_finish (queue, wait_for (&result), &n, NULL);
+  value = values[0];
+  return g_variant_get_int32 (value);
+}
+
 static int
 by_source (ShmobjQueue *queue)
 {
@@ -392,16 +429,32 @@ test_sleeper (gconstpointer data)
     }
 }
 
-static void
-test_join (void)
+static gboolean
+join (ShmobjQueue *queue)
 {
+  return shmobj_queue_join (queue, LONG_US, NULL, NULL);
+}
+
+static gboolean
+join_async (ShmobjQueue *queue)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+
+  shmobj_queue_join_async (queue, LONG_US, NULL, keep_result, &result);
+  return shmobj_queue_join_finish (queue, wait_for (&result), NULL);
+}
+
+static void
+test_join (gconstpointer data)
+{
+  gboolean (*how) (ShmobjQueue *) = (gboolean (*) (ShmobjQueue *)) data;
   g_autoptr (ShmobjQueue) queue = new_queue (0, 0), done = new_queue (0, 0);
   pid_t dies = start_holder (queue, 5), joins = fork (), works;
   g_autoptr (GVariant) value = NULL;
 
   if (joins == 0)
     {
-      put_int (done, shmobj_queue_join (queue, LONG_US, NULL, NULL));
+      put_int (done, how (queue));
       pause ();
     }
   works = fork ();
@@ -417,6 +470,58 @@ test_join (void)
   g_assert_cmpint (g_variant_get_int32 (value), ==, TRUE);
   end (joins);
   end (works);
+}
+
+/* What is taken and lent comes back in the same way: a message that lies in a block, and then the
+ * block, to main loops that wait for them. */
+static void
+test_loans (void)
+{
+  g_autoptr (ShmobjQueue) queue = new_queue (0, 4096), ready = new_queue (0, 0);
+  g_autoptr (ShmobjLoan) block = shmobj_queue_loan (queue, 4000, 0, NULL, NULL), taken = NULL;
+  g_autoptr (GAsyncResult) took = NULL, lent = NULL;
+  g_autoptr (GError) error = NULL;
+  pid_t child;
+
+  g_assert_true (shmobj_queue_put_loan (queue, block, 4000, 0, NULL, &error));
+  child = fork ();
+  if (child == 0)
+    {
+      taken = shmobj_queue_take (queue, 0, NULL, NULL);
+      put_int (ready, taken != NULL);
+      for (;;)
+        pause ();
+    }
+  g_assert_cmpint (get_int (ready), ==, TRUE);
+  shmobj_queue_take_async (queue, LONG_US, NULL, keep_result, &took);
+  shmobj_queue_loan_async (queue, 4000, LONG_US, NULL, keep_result, &lent);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  end (child);
+  taken = shmobj_queue_take_finish (queue, wait_for (&took), &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (shmobj_loan_get_redelivered (taken), ==, 1);
+  g_assert_null (lent);
+
+  child = fork ();
+  if (child == 0)
+    {
+      g_autoptr (ShmobjLoan) other = shmobj_queue_loan (queue, 4000, LONG_US, NULL, NULL);
+
+      put_int (ready, other != NULL);
+      for (;;)
+        pause ();
+    }
+  g_assert_true (shmobj_loan_release (taken, &error));
+  g_assert_cmpint (get_int (ready), ==, TRUE);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_null (lent);
+  end (child);
+  g_clear_object (&block);
+  block = shmobj_queue_loan_finish (queue, wait_for (&lent), &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (shmobj_loan_get_size (block), ==, 4000);
 }
 
 int
@@ -438,8 +543,12 @@ main (int argc, char **argv)
   ADD ("one-for-several", by_many);
   ADD ("a-wait", by_wait);
   ADD ("a-main-loop-that-gets", by_async);
+  ADD ("a-main-loop-that-receives", by_receive_async);
+  ADD ("a-main-loop-that-gets-several", by_many_async);
   ADD ("a-main-loop-with-a-source", by_source);
   ADD ("who-polls-a-descriptor", by_descriptor);
-  g_test_add_func ("/redelivery/join-does-not-wait-for-the-dead", test_join);
+  g_test_add_data_func ("/redelivery/join-does-not-wait-for-the-dead", join, test_join);
+  g_test_add_data_func ("/redelivery/nor-does-it-in-a-main-loop", join_async, test_join);
+  g_test_add_func ("/redelivery/main-loops-that-wait-for-loans", test_loans);
   return g_test_run ();
 }
