@@ -29,6 +29,7 @@
 
 #include "base/shmobj-error.h"
 #include "manager/names.h"
+#include "manager/shmobj-manager-bindings.h"
 
 #include <stdio.h>
 #include <sys/random.h>
@@ -40,6 +41,14 @@ write_text (const Reference *reference, char text[TEXT_SIZE])
 {
   snprintf (text, TEXT_SIZE, REFERENCE_PREFIX "%016" G_GINT64_MODIFIER "x_%" G_GUINT64_FORMAT,
             reference->identity, reference->id);
+}
+
+gboolean
+shmobj_frame_is_reference (const ShmobjFrame *frame)
+{
+  guint64 id;
+
+  return reference_of_frame (frame, &id);
 }
 
 char *

@@ -18,6 +18,10 @@
 
 G_BEGIN_DECLS
 
+/* Does it refer to a container? One that was read holds what it refers to until it is cleared. */
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_frame_is_reference (const ShmobjFrame *frame);
+
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_list_append_frame (ShmobjList *self, const ShmobjFrame *frame, GError **error);
 SHMOBJ_AVAILABLE_IN_1_0

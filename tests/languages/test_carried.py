@@ -51,5 +51,37 @@ class Carried(unittest.TestCase):
         Gio.File.new_for_path(path).delete(None)
 
 
+NESTED = """
+import Shmobj from 'gi://Shmobj?version=1';
+
+const table = Shmobj.List.take_inherited('table');
+const row = table.get(0);
+row.set('seen', row.get('x').get(0));
+const manager = table.get_manager();
+const made = manager.list();
+made.append(manager.value(null, 'deep'));
+table.append(made);
+"""
+
+
+class Nested(unittest.TestCase):
+    """What one language nests the other opens."""
+
+    def test_there_and_back(self):
+        manager = mp.Manager()
+        table, row = manager.list(), manager.dict()
+        row["x"] = manager.list([17])
+        table.append(row)
+        path = Gio.File.new_tmp("nested-XXXXXX.js")[0].get_path()
+        with open(path, "w") as file:
+            file.write(NESTED)
+        launcher = Gio.SubprocessLauncher()
+        table.pass_to(launcher, "table")
+        self.assertTrue(launcher.spawnv(["gjs", "-m", path]).wait_check(None))
+        launcher.close()
+        self.assertEqual((row["seen"], table[1][0].value), (17, "deep"))
+        Gio.File.new_for_path(path).delete(None)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -7,6 +7,7 @@
 //     await queue.get_async();                  promises
 //     for await (const job of queue) …          until the queue is closed
 //     for (const item of list) …                List is like an array, Dict like a Map
+//     table.append(manager.list());             containers as items of containers, live
 //     counter.add(1); counter.value = 0;        a Value in one step, or as a property
 //     manager.queue('jobs', {maxsize: 9});      short spellings for open_queue() and so on
 //     lock.run(() => …);                        released whatever happens
@@ -15,7 +16,7 @@
 // in queue._get(-1, null). A classic script: that is what gjs loads overrides as.
 
 const {Gio, GLib} = imports.gi;
-const {carrying, toVariant, toBytes, fromVariant} = imports.overrides.shmobj.values;
+const {carrying, toVariant, toBytes, fromVariant, itemToVariant, itemFromVariant} = imports.overrides.shmobj.values;
 const {adapt, checkOptions, integer, isError, mixIn, timeoutOnly, withDefaults} = imports.overrides.shmobj.calls;
 
 // How many items of a list are read at once while iterating.
@@ -25,12 +26,27 @@ let Shmobj;
 
 const fromVariants = variants => variants.map(fromVariant);
 const itself = value => value;
-const orNothing = value => value === undefined ? null : toVariant(value);
+const orNothing = value => value === undefined ? null : itemToVariant(value);
 
-function toVariants(source) {
+function toVariants(source, convert = toVariant) {
     if (source?.[Symbol.iterator] === undefined)
         throw new TypeError(`an array is needed here, or what else can be iterated, not ${source}`);
-    return Array.from(source, toVariant);
+    return Array.from(source, item => convert(item));
+}
+
+// Items of containers may be containers themselves. The results are called on the one that was asked.
+const itemsToVariants = source => toVariants(source, itemToVariant);
+
+function fromItem(variant) {
+    return itemFromVariant(this, variant);
+}
+
+function fromItems(variants) {
+    return variants.map(variant => itemFromVariant(this, variant));
+}
+
+function fromFound(variant) {
+    return variant === null ? undefined : itemFromVariant(this, variant);
 }
 
 // Pairs of keys and values, from an object, a Map or anything else that gives pairs.
@@ -41,7 +57,8 @@ function toItems(source) {
     return GLib.Variant.new_array(new GLib.VariantType('(vv)'), pairs.map(([...pair]) => {
         if (pair.length !== 2)
             throw new TypeError('a dict is updated from pairs of a key and a value');
-        return GLib.Variant.new_tuple(pair.map(part => GLib.Variant.new_variant(toVariant(part))));
+        const variants = [toVariant(pair[0]), itemToVariant(pair[1])];
+        return GLib.Variant.new_tuple(variants.map(variant => GLib.Variant.new_variant(variant)));
     }));
 }
 
@@ -181,6 +198,11 @@ class Manager {
         return this.open_queue(name ?? null, ...opening(options, 'maxsize', 'capacity'));
     }
 
+    // The list, dict or value that a reference leads to (what get_reference() gives).
+    open_reference(reference, flags = Shmobj.OpenFlags.DEFAULT) {
+        return this._open_reference(reference, flags);
+    }
+
     memory(name, options) {
         return this.open_memory(name ?? null, ...opening(options, 'size'));
     }
@@ -308,40 +330,40 @@ const METHODS = {
     Manager: {
         list_objects: {result: fromVariant},
         list_participants: {result: fromVariant},
-        open_value: {args: [itself, itself, (initial = null) => toVariant(initial), itself]},
+        open_value: {args: [itself, itself, (initial = null) => itemToVariant(initial), itself]},
     },
     List: {
-        append: {args: [toVariant]},
-        extend: {args: [toVariants]},
-        insert: {args: [index, toVariant]},
-        get: {args: [index], result: fromVariant},
-        get_range: {args: [integer(0), integer(Number.MAX_SAFE_INTEGER)], result: fromVariants},
-        set: {args: [index, toVariant]},
-        pop: {args: [integer(-1)], result: fromVariant},
-        remove_value: {args: [toVariant]},
+        append: {args: [itemToVariant]},
+        extend: {args: [itemsToVariants]},
+        insert: {args: [index, itemToVariant]},
+        get: {args: [index], result: fromItem},
+        get_range: {args: [integer(0), integer(Number.MAX_SAFE_INTEGER)], result: fromItems},
+        set: {args: [index, itemToVariant]},
+        pop: {args: [integer(-1)], result: fromItem},
+        remove_value: {args: [itemToVariant]},
         delete_range: {args: [index, index]},
-        index: {args: [toVariant]},
-        count: {args: [toVariant]},
-        contains: {args: [toVariant]},
+        index: {args: [itemToVariant]},
+        count: {args: [itemToVariant]},
+        contains: {args: [itemToVariant]},
     },
     Dict: {
-        lookup: {args: [toVariant], result: value => value === null ? undefined : fromVariant(value)},
-        set: {args: [toVariant, toVariant]},
-        set_default: {args: [toVariant, toVariant], result: fromVariant},
+        lookup: {args: [toVariant], result: fromFound},
+        set: {args: [toVariant, itemToVariant]},
+        set_default: {args: [toVariant, itemToVariant], result: fromItem},
         update: {args: [toItems]},
         contains: {args: [toVariant]},
-        pop: {args: [toVariant], result: fromVariant},
-        pop_item: {result: fromVariant},
+        pop: {args: [toVariant], result: fromItem},
+        pop_item: {result: fromItem},
         remove: {args: [toVariant]},
         keys: {result: fromVariants},
-        items: {result: fromVariant},
-        wait_key: {args: [toVariant, orNothing], waits: true, result: fromVariant},
+        items: {result: fromItem},
+        wait_key: {args: [toVariant, orNothing], waits: true, result: fromItem},
     },
     Value: {
-        get: {result: fromVariant},
-        set: {args: [toVariant]},
+        get: {result: fromItem},
+        set: {args: [itemToVariant]},
         add: {args: [toVariant], result: fromVariant},
-        compare_and_set: {args: [toVariant, toVariant]},
+        compare_and_set: {args: [itemToVariant, itemToVariant]},
     },
 };
 

@@ -10,8 +10,9 @@
 
 typedef struct
 {
-  ShmobjFrame frame; /* what to send; borrows from the rest */
-  PyObject *object;  /* (owned) (nullable): the bytes, string or pickle that the frame lies in */
+  ShmobjFrame frame;   /* what to send; borrows from the rest */
+  PyObject *object;    /* (owned) (nullable): the bytes, string or pickle that the frame lies in */
+  GVariant *reference; /* (owned) (nullable): likewise, of an item (item.h) */
   Buffer data;
   Buffer type;
   guint8 small_data[320];

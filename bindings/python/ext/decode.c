@@ -492,7 +492,7 @@ clear_later (ShmobjFrame *frame)
   static gpointer last;
   gsize size = frame->size + frame->type_length;
 
-  if (size < 64 * 1024 || size > 8 * 1024 * 1024)
+  if (size < 64 * 1024 || size > 8 * 1024 * 1024 || frame->release != NULL)
     {
       shmobj_frame_clear (frame);
       return;

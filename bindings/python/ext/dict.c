@@ -62,7 +62,7 @@ dict_get_item (PyObject *wrapper, PyObject *key)
   found = look_up (&self, key, &frame);
   if (found == 0)
     return no_key (key);
-  return found < 0 ? NULL : codec_take (&frame, self.allow_pickle);
+  return found < 0 ? NULL : item_take (wrapper, &frame, self.allow_pickle);
 }
 
 /* get (key, default=None) */
@@ -81,7 +81,7 @@ dict_get (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject 
   found = look_up (&self, slots[0], &frame);
   if (found == 0)
     return Py_NewRef (slots[1] ? slots[1] : Py_None);
-  return found < 0 ? NULL : codec_take (&frame, self.allow_pickle);
+  return found < 0 ? NULL : item_take (wrapper, &frame, self.allow_pickle);
 }
 
 static PyObject *
@@ -112,7 +112,7 @@ dict_set (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n)
 
   encoded_init (&value);
   done = codec_encode_key (arguments[0], &key) &&
-         codec_encode (arguments[1], self.allow_pickle, &value);
+         item_encode (arguments[1], self.allow_pickle, &value);
   if (done)
     {
       Py_BEGIN_ALLOW_THREADS;
@@ -144,7 +144,7 @@ dict_set_default (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, P
     slots[1] = Py_None;
 
   encoded_init (&value);
-  if (codec_encode_key (slots[0], &key) && codec_encode (slots[1], self.allow_pickle, &value))
+  if (codec_encode_key (slots[0], &key) && item_encode (slots[1], self.allow_pickle, &value))
     {
       Py_BEGIN_ALLOW_THREADS;
       found = shmobj_dict_set_default_frame (self.dict, &key.frame, &value.frame, &frame, &error);
@@ -153,7 +153,7 @@ dict_set_default (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, P
       if (found < 0)
         errors_raise (error);
       else
-        result = found ? codec_take (&frame, self.allow_pickle) : Py_NewRef (slots[1]);
+        result = found ? item_take (wrapper, &frame, self.allow_pickle) : Py_NewRef (slots[1]);
     }
   encoded_clear (&key);
   encoded_clear (&value);
@@ -249,7 +249,7 @@ dict_pop (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject 
       Py_END_ALLOW_THREADS;
 
       if (done)
-        result = codec_take (&frame, self.allow_pickle);
+        result = item_take (wrapper, &frame, self.allow_pickle);
       else if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
         errors_raise (error);
       else
@@ -287,7 +287,7 @@ dict_pop_item (PyObject *wrapper, PyObject *ignored)
     return errors_raise (error);
 
   key = codec_take (&frames[0], FALSE);
-  value = codec_take (&frames[1], self.allow_pickle);
+  value = item_take (wrapper, &frames[1], self.allow_pickle);
   if (key != NULL && value != NULL)
     return Py_BuildValue ("(NN)", key, value);
   Py_XDECREF (key);
@@ -318,7 +318,7 @@ dict_keys (PyObject *wrapper, PyObject *ignored)
     return NULL;
   if (!shmobj_dict_keys_frames (self.dict, &frames, &n, &error))
     return errors_raise (error);
-  return frames_to_list (frames, n, self.allow_pickle);
+  return frames_to_list (wrapper, frames, n, self.allow_pickle);
 }
 
 static PyObject *
@@ -333,7 +333,7 @@ dict_items (PyObject *wrapper, PyObject *ignored)
     return NULL;
   if (!shmobj_dict_items_frames (self.dict, &frames, &n, &error))
     return errors_raise (error);
-  return frames_to_pairs (frames, n, self.allow_pickle);
+  return frames_to_pairs (wrapper, frames, n, self.allow_pickle);
 }
 
 static PyObject *

@@ -119,6 +119,7 @@ void
 encoded_init (Encoded *encoded)
 {
   encoded->object = NULL;
+  encoded->reference = NULL;
   buffer_init (&encoded->data, encoded->small_data, sizeof encoded->small_data);
   buffer_init (&encoded->type, encoded->small_type, sizeof encoded->small_type);
 }
@@ -127,6 +128,7 @@ void
 encoded_clear (Encoded *encoded)
 {
   Py_CLEAR (encoded->object);
+  g_clear_pointer (&encoded->reference, g_variant_unref);
   buffer_clear (&encoded->data);
   buffer_clear (&encoded->type);
 }

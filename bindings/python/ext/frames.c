@@ -9,6 +9,7 @@ frames_init (Frames *self)
 {
   buffer_init (&self->bytes, self->small, sizeof self->small);
   self->frames = g_array_new (FALSE, FALSE, sizeof (ShmobjFrame));
+  self->references = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
 }
 
 void
@@ -16,6 +17,7 @@ frames_clear (Frames *self)
 {
   buffer_clear (&self->bytes);
   g_array_unref (self->frames);
+  g_ptr_array_unref (self->references);
 }
 
 static gboolean
@@ -43,6 +45,8 @@ add_encoded (Frames *self, gboolean done, Encoded *encoded)
       PyErr_NoMemory ();
       done = FALSE;
     }
+  if (encoded->reference != NULL)
+    g_ptr_array_add (self->references, g_steal_pointer (&encoded->reference));
   encoded_clear (encoded);
   return done;
 }
@@ -52,7 +56,7 @@ frames_add (Frames *self, PyObject *value, gboolean allow_pickle)
 {
   Encoded encoded;
 
-  return add_encoded (self, codec_encode (value, allow_pickle, &encoded), &encoded);
+  return add_encoded (self, item_encode (value, allow_pickle, &encoded), &encoded);
 }
 
 gboolean
@@ -107,13 +111,13 @@ free_frames (ShmobjFrame *frames, gsize n)
 }
 
 PyObject *
-frames_to_list (ShmobjFrame *frames, gsize n, gboolean allow_pickle)
+frames_to_list (PyObject *wrapper, ShmobjFrame *frames, gsize n, gboolean allow_pickle)
 {
   PyObject *list = PyList_New (n);
 
   for (gsize i = 0; list != NULL && i < n; i++)
     {
-      PyObject *value = codec_decode (&frames[i], allow_pickle);
+      PyObject *value = item_decode (wrapper, &frames[i], allow_pickle);
 
       if (value == NULL || PyList_SetItem (list, i, value) < 0)
         Py_CLEAR (list);
@@ -124,14 +128,14 @@ frames_to_list (ShmobjFrame *frames, gsize n, gboolean allow_pickle)
 }
 
 PyObject *
-frames_to_pairs (ShmobjFrame *frames, gsize n, gboolean allow_pickle)
+frames_to_pairs (PyObject *wrapper, ShmobjFrame *frames, gsize n, gboolean allow_pickle)
 {
   PyObject *list = PyList_New (n / 2);
 
   for (gsize i = 0; list != NULL && i < n / 2; i++)
     {
       PyObject *key = codec_decode (&frames[2 * i], allow_pickle);
-      PyObject *value = key ? codec_decode (&frames[2 * i + 1], allow_pickle) : NULL;
+      PyObject *value = key ? item_decode (wrapper, &frames[2 * i + 1], allow_pickle) : NULL;
       PyObject *pair = value ? PyTuple_Pack (2, key, value) : NULL;
 
       Py_XDECREF (key);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "codec.h"
+#include "item.h"
 
-/* Many frames at a time. */
+/* Many frames at a time: items of a container (item.h), and keys. */
 
 typedef struct
 {
   Buffer bytes; /* what all frames are made of */
   guint8 small[8];
   GArray *frames; /* of ShmobjFrame; until frames_get(), data and type are offsets in bytes */
+  GPtrArray *references; /* of GVariant: what items refer to is open until the call is over */
 } Frames;
 
 void frames_init (Frames *self);
@@ -22,7 +23,8 @@ gboolean frames_add_all (Frames *self, PyObject *values, gboolean allow_pickle);
 /* The frames, good until something is added. */
 const ShmobjFrame *frames_get (Frames *self, gsize *n);
 
-/* A list of what @frames say. Frees them and their bytes, also on failure. */
-PyObject *frames_to_list (ShmobjFrame *frames, gsize n, gboolean allow_pickle);
+/* A list of what @frames say, read from the container of @wrapper. Frees them and their bytes, also
+ * on failure. */
+PyObject *frames_to_list (PyObject *wrapper, ShmobjFrame *frames, gsize n, gboolean allow_pickle);
 /* A list of tuples; the frames are keys and values in turn, @n of both together. */
-PyObject *frames_to_pairs (ShmobjFrame *frames, gsize n, gboolean allow_pickle);
+PyObject *frames_to_pairs (PyObject *wrapper, ShmobjFrame *frames, gsize n, gboolean allow_pickle);

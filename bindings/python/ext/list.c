@@ -56,7 +56,7 @@ list_append (PyObject *wrapper, PyObject *value)
   if (!target_init (&self, wrapper))
     return NULL;
 
-  if (codec_encode (value, self.allow_pickle, &encoded))
+  if (item_encode (value, self.allow_pickle, &encoded))
     {
       Py_BEGIN_ALLOW_THREADS;
       done = shmobj_list_append_frame (self.list, &encoded.frame, &error);
@@ -155,7 +155,7 @@ place (PyObject *wrapper,
   if (!target_init (&self, wrapper) || !index_of (arguments[0], too_large, &index))
     return NULL;
 
-  if (codec_encode (arguments[1], self.allow_pickle, &encoded))
+  if (item_encode (arguments[1], self.allow_pickle, &encoded))
     {
       Py_BEGIN_ALLOW_THREADS;
       done = function (self.list, index, &encoded.frame, &error);
@@ -199,7 +199,7 @@ list_get (PyObject *wrapper, PyObject *position)
     return NULL;
   if (!shmobj_list_get_frame (self.list, index, &frame, &error))
     return errors_raise_missing (error, NO_ITEM);
-  return codec_take (&frame, self.allow_pickle);
+  return item_take (wrapper, &frame, self.allow_pickle);
 }
 
 /* [index]; a slice goes to Python's _get_slice. */
@@ -229,7 +229,13 @@ list_get_range (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n)
 
   if (!shmobj_list_get_range_frames (self.list, start, end, &frames, &n_frames, &error))
     return errors_raise (error);
-  return frames_to_list (frames, n_frames, self.allow_pickle);
+  return frames_to_list (wrapper, frames, n_frames, self.allow_pickle);
+}
+
+static void
+free_variant (gpointer value)
+{
+  g_variant_unref (value);
 }
 
 /* Takes the item as a GVariant, which leaves a pickle where it is. */
@@ -237,19 +243,12 @@ static gboolean
 pop_variant (ShmobjList *list, gint64 index, ShmobjFrame *frame, GError **error)
 {
   GVariant *value = shmobj_list_pop (list, index, error);
-  ShmobjFrame view;
 
   if (value == NULL)
     return FALSE;
-
-  shmobj_frame_set_variant (&view, value);
-  *frame = view;
-  frame->owned = g_malloc (view.size + view.type_length + 1);
-  memcpy (frame->owned, view.data, view.size);
-  memcpy ((guint8 *) frame->owned + view.size, view.type, view.type_length);
-  frame->data = frame->owned;
-  frame->type = (const char *) frame->owned + view.size;
-  g_variant_unref (value);
+  shmobj_frame_set_variant (frame, value);
+  frame->owned = value;
+  frame->release = free_variant;
   return TRUE;
 }
 
@@ -274,7 +273,8 @@ list_pop (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n)
                            : pop_variant (self.list, index, &frame, &error);
   Py_END_ALLOW_THREADS;
 
-  return done ? codec_take (&frame, self.allow_pickle) : errors_raise_missing (error, NO_ITEM);
+  return done ? item_take (wrapper, &frame, self.allow_pickle)
+              : errors_raise_missing (error, NO_ITEM);
 }
 
 static PyObject *
@@ -302,7 +302,7 @@ find (PyObject *wrapper, PyObject *value, FindFunc function, GError **error)
 
   if (!target_init (&self, wrapper))
     return -2;
-  if (codec_encode (value, TRUE, &encoded))
+  if (item_encode (value, TRUE, &encoded))
     found = function (self.list, &encoded.frame, error);
   encoded_clear (&encoded);
   return found;
@@ -366,7 +366,7 @@ list_remove (PyObject *wrapper, PyObject *value)
   if (!target_init (&self, wrapper))
     return NULL;
 
-  if (codec_encode (value, TRUE, &encoded))
+  if (item_encode (value, TRUE, &encoded))
     {
       Py_BEGIN_ALLOW_THREADS;
       done = shmobj_list_remove_value_frame (self.list, &encoded.frame, &error);

@@ -6,8 +6,8 @@
 
 #include "methods.h"
 
-#include "codec.h"
 #include "errors.h"
+#include "item.h"
 #include "object.h"
 
 /* A value whose wrapper @wrapper is, and whether pickles are for it. */
@@ -38,7 +38,7 @@ value_get (PyObject *wrapper, PyObject *unused)
     return NULL;
   if (!shmobj_value_get_frame (self.value, &frame, &error))
     return errors_raise (error);
-  return codec_take (&frame, self.allow_pickle);
+  return item_take (wrapper, &frame, self.allow_pickle);
 }
 
 static PyObject *
@@ -53,7 +53,7 @@ value_set (PyObject *wrapper, PyObject *value)
   if (!target_init (&self, wrapper))
     return NULL;
 
-  if (codec_encode (value, self.allow_pickle, &encoded))
+  if (item_encode (value, self.allow_pickle, &encoded))
     {
       Py_BEGIN_ALLOW_THREADS;
       done = shmobj_value_set_frame (self.value, &encoded.frame, &error);
@@ -79,8 +79,8 @@ value_compare_and_set (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t
     return NULL;
 
   encoded_init (&value);
-  if (codec_encode (arguments[0], self.allow_pickle, &expected) &&
-      codec_encode (arguments[1], self.allow_pickle, &value))
+  if (item_encode (arguments[0], self.allow_pickle, &expected) &&
+      item_encode (arguments[1], self.allow_pickle, &value))
     {
       Py_BEGIN_ALLOW_THREADS;
       done = shmobj_value_compare_and_set_frame (self.value, &expected.frame, &value.frame, &error);

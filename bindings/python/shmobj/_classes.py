@@ -6,7 +6,7 @@ import gi
 from gi.repository import Gio, GLib, GObject
 
 from . import _asyncio, _carrying, _connection, _containers, _errors, _listener, _loan, _locks, _manager
-from . import _memory, _message, _queue, _sharing, _wrap
+from . import _memory, _message, _queue, _sharing, _values, _wrap
 
 
 def _add(cls, methods):
@@ -36,6 +36,7 @@ def _init(self, *args, **kwargs):
 
 
 def adapt(module, extension):
+    _values.CONTAINER = module.Container
     for cls in _introspected(module):
         _wrap.wrap_class(cls)
         if issubclass(cls, Gio.Initable):
@@ -64,7 +65,7 @@ def adapt(module, extension):
     _add(module.Listener, _listener.Methods)
     _add(module.Listener, _asyncio.listener_methods(module.Listener))
     give(module.Lock, _locks.LockMethods, _locks.plain_lock_methods)
-    _containers.LIST, _containers.DICT = module.List, module.Dict
+    _containers.LIST, _containers.DICT, _containers.OPEN_FLAGS = module.List, module.Dict, module.OpenFlags
     _containers.RAW_WAIT, _containers.RAW_WAIT_ASYNC = module.Container.wait, module.Container.wait_async
     give(module.List, _containers.ListMethods, _containers.plain_list_methods)
     give(module.Dict, _containers.DictMethods, _containers.plain_dict_methods)

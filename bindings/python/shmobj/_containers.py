@@ -2,10 +2,13 @@
 """Shmobj.List and Shmobj.Dict with the methods of list and dict, Shmobj.Value as a property.
 
 Each call is one look at what is shared, or one change of it. Iterating reads some items at a time,
-and like iterating over a list goes on with what is there by then."""
+and like iterating over a list goes on with what is there by then.
+
+Containers of the same manager can be items; what is then read is the same container, live."""
 
 import operator
 import select
+import threading
 
 from gi.repository import GLib
 
@@ -13,11 +16,13 @@ from . import _asyncio, _errors, _values, _wrap
 
 CHUNK = 256
 END = 2**63 - 1
+SHOWN_DEPTH = 10  # containers may contain each other, and themselves
 
 ANY = object()
 
 LIST = DICT = ()  # the classes, when they have been adapted
 RAW_WAIT = RAW_WAIT_ASYNC = None  # Container's, when that has been adapted
+OPEN_FLAGS = None
 
 
 def _plain(other):
@@ -44,8 +49,32 @@ class PlainWaiting:
                                lambda left: select.select([fd], [], [], left))
 
 
-class _Common(_Waiting):
+_shown = threading.local()
+
+
+class _Referring(_Waiting):
     allow_pickle = False
+
+    def _open_reference(self, path):
+        """The container that an item of this one refers to."""
+        flags = OPEN_FLAGS.READ_ONLY if self.get_read_only() else OPEN_FLAGS.DEFAULT
+        opened = self.get_manager().open_reference(GLib.Variant.new_object_path(path), flags)
+        if self.allow_pickle:
+            opened.allow_pickle = True
+        return opened
+
+    def __repr__(self):
+        depth = getattr(_shown, "depth", 0)
+        if depth == SHOWN_DEPTH:
+            return f"Shmobj.{type(self).__name__}(...)"
+        _shown.depth = depth + 1
+        try:
+            return self._show()
+        finally:
+            _shown.depth = depth
+
+
+class _Common(_Referring):
     __hash__ = None
 
     def __bool__(self):
@@ -62,7 +91,7 @@ class _Common(_Waiting):
     def __str__(self):
         return repr(self.copy())
 
-    def __repr__(self):
+    def _show(self):
         return f"Shmobj.{type(self).__name__}({self.copy()!r})"
 
 
@@ -214,9 +243,7 @@ class DictMethods(_Common):
             await self.wait_async(revision, _wrap.left_of(end))
 
 
-class ValueMethods(_Waiting):
-    allow_pickle = False
-
+class ValueMethods(_Referring):
     @property
     def value(self):
         """What it is now. `v.value += 1` is two steps; add() is one."""
@@ -226,7 +253,7 @@ class ValueMethods(_Waiting):
     def value(self, value):
         self.set(value)
 
-    def __repr__(self):
+    def _show(self):
         return f"Shmobj.Value({self.get()!r})"
 
 
@@ -289,7 +316,7 @@ def plain_list_methods(cls):
 
 
 def _pair(key, value):
-    variants = (_values.to_variant(_values.key_of(key)), _values.to_variant(value))
+    variants = (_values.to_variant(_values.key_of(key)), _values.to_item(value))
     return GLib.Variant.new_tuple(*[GLib.Variant.new_variant(variant) for variant in variants])
 
 

@@ -4,6 +4,7 @@
 
 def methods(module):
     default = module.OpenFlags.DEFAULT
+    open_reference = module.Manager.open_reference
 
     class Methods:
         def list(self, name=None, flags=default):
@@ -21,6 +22,10 @@ def methods(module):
         def queue(self, name=None, maxsize=0, capacity=0, flags=default):
             """The queue of that name, made with that size if there is none."""
             return self.open_queue(name, flags, maxsize, capacity, None)
+
+        def open_reference(self, reference, flags=default):
+            """The list, dict or value that a reference leads to (what get_reference() gives)."""
+            return open_reference(self, reference, flags)
 
         def lock(self, name=None, flags=default):
             """The lock of that name, made if there is none."""

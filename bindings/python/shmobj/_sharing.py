@@ -16,7 +16,7 @@ import weakref
 
 from gi.repository import Gio, GLib
 
-from . import _handles
+from . import _errors, _handles, _values
 
 _kept = []  # (weak reference to the Popen that starts a child, the descriptors it needs)
 
@@ -70,6 +70,11 @@ def reduce(thing):
     carried = _handles.reduce(thing, attributes)
     if carried is not None:
         return carried
+    if isinstance(thing, _values.CONTAINER) and context.get_spawning_popen() is None:
+        raise _errors.NotRepresentable(
+            f"A {type(thing).__name__} can be an item by itself of another container of its manager, or be passed to a "
+            "process that is being started, but not lie inside of another value"
+        )
     context.assert_spawning(thing)
     sweep()
     fds = Gio.UnixFDList.new()

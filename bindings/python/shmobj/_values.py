@@ -8,6 +8,9 @@ from gi.repository import GLib
 from . import _errors, _handles
 
 DEPTH_MAX = 100
+REFERENCE = "/org/shmobj/Manager1/_id_"  # what a reference to a container begins with
+
+CONTAINER = ()  # the class, when it has been adapted
 
 # One constructor per basic type; GLib.Variant(type, value) parses the type string each time.
 _new = {
@@ -100,6 +103,24 @@ def to_variant(value):
         f"This value of type “{type(value).__qualname__}” is, or contains, something that other languages "
         "cannot read; for Python readers only, set allow_pickle (which needs the extension _shmobj)"
     )
+
+
+def to_item(value):
+    """Of what is put into a container: another one of the same manager becomes a reference."""
+    return value.get_reference() if isinstance(value, CONTAINER) else to_variant(value)
+
+
+def from_item(container, variant):
+    """Of what was read from a container: a reference becomes the container that it leads to."""
+    kind = variant.get_type_string()
+    if kind == "o" and variant.get_string().startswith(REFERENCE):
+        return container._open_reference(variant.get_string())
+    if kind in ("(vv)", "a(vv)"):
+        items = [from_item(container, child) for child in _children(variant)]
+        return tuple(items) if kind == "(vv)" else items
+    if kind == "v":
+        return from_item(container, variant.get_variant())
+    return from_variant(variant)
 
 
 def _children(variant):

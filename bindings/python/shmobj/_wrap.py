@@ -20,11 +20,14 @@ from gi.repository import GLib
 
 from . import _errors, _values
 
-# Handles are GVariants by nature.
-RAW = {"to_handle", "new_from_handle"}
+# Handles and references are GVariants by nature.
+RAW = {"to_handle", "new_from_handle", "get_reference"}
 
 # Other booleans of calls that can fail only say that they did not, which Python says by not raising.
 QUESTIONS = {"contains", "poll", "compare_and_set"}
+
+# Their values may be other containers.
+CONTAINERS = {"Container", "List", "Dict", "Value", "ListIter"}
 
 # Waits that end at a signal by themselves, or that are done in another way for Python.
 NOT_SLICED = {"wait", "poll", "put_many", "get_many"}
@@ -105,6 +108,8 @@ def _converters(info):
     """For each argument by position a conversion or None, and the position of timeout_us."""
     convert, timeout_at, names = [], None, []
     arguments = info.get_arguments()
+    owner = info.get_container()
+    to_variant = _values.to_item if owner and owner.get_name() in CONTAINERS | {"Manager"} else _values.to_variant
     # the lengths of arrays are not arguments in Python
     lengths = {_type_of(a).get_array_length() for a in arguments if _is_array(_type_of(a))}
     for position, argument in enumerate(arguments):
@@ -115,9 +120,9 @@ def _converters(info):
             timeout_at = len(convert)
             convert.append(microseconds)
         elif _is_variant(type_info):
-            convert.append(_values.to_variant)
+            convert.append(to_variant)
         elif _is_variant_array(type_info):
-            convert.append(lambda values: [_values.to_variant(value) for value in values])
+            convert.append(lambda values: [to_variant(value) for value in values])
         else:
             convert.append(None)
         names.append(name)
@@ -125,13 +130,19 @@ def _converters(info):
 
 
 def _result(info):
-    result = info.get_return_type()
+    """From what a call gives, and the object that it was called on, to what Python gets; None: nothing to do."""
+    result, owner = info.get_return_type(), info.get_container()
     if info.can_throw_gerror() and result.get_tag_as_string() == "gboolean" and info.get_name() not in QUESTIONS:
-        return lambda value: None
+        return lambda self, value: None
+
+    def from_variant(self, value):
+        return _values.from_item(self, value) if is_container else _values.from_variant(value)
+
+    is_container = owner is not None and owner.get_name() in CONTAINERS
     if _is_variant(result):
-        return lambda value: None if value is None else _values.from_variant(value)
+        return lambda self, value: None if value is None else from_variant(self, value)
     if _is_variant_array(result):
-        return lambda values: [_values.from_variant(value) for value in values]
+        return lambda self, values: [from_variant(self, value) for value in values]
     return None
 
 
@@ -186,7 +197,7 @@ def _translate(call, info):
                 raise
             translated = KeyboardInterrupt()  # see patiently()
         else:
-            return result(value) if result else value
+            return result(args[0] if skip else None, value) if result else value
         raise translated
 
     method.__name__ = method.__qualname__ = info.get_name()

@@ -203,6 +203,38 @@ test('dict/waits-for-a-key', async () => {
     throws(() => dict.wait_key('k', [2], {timeout: 0}), Gio.IOErrorEnum, Gio.IOErrorEnum.TIMED_OUT);
 });
 
+test('container/inside-of-others', () => {
+    const table = manager.list('table');
+    const row = manager.dict();
+    row.set('a', 1);
+    table.extend([row, 'text', manager.value(null, 7)]);
+    table.append(table);
+    table.get(0).set('b', 2);
+    equal(row.items(), [['a', 1], ['b', 2]]);
+    equal([table.at(2).value, table.at(3).length, [...table][0].get('b')], [7, 4, 2]);
+    equal([table.includes(row), table.indexOf(table), table.count(7)], [true, 3, 0]);
+    equal(table.pop(2).value, 7);
+
+    const dict = manager.dict('nested');
+    dict.update({row, table});
+    dict.set('last', manager.list());
+    dict.get('last').append(manager.list());
+    equal(dict.entries()[0][1].get('a'), 1);
+    equal([dict.values()[1].length, dict.pop('last').get(0).length, dict.pop_item()[1].length], [3, 0, 3]);
+    equal(dict.set_default('row', 1).get('b'), 2);
+    const value = manager.value('top', row);
+    isTrue(value.compare_and_set(row, table));
+    equal(value.value.length, 3);
+
+    const readOnly = manager.list('table', {flags: Shmobj.OpenFlags.READ_ONLY});
+    throws(() => readOnly.get(0).set('c', 3), Gio.IOErrorEnum, Gio.IOErrorEnum.PERMISSION_DENIED);
+    throws(() => table.append([row]), Shmobj.Error, Shmobj.Error.NOT_REPRESENTABLE);
+    throws(() => Shmobj.Manager.new().list().append(row), Shmobj.Error, Shmobj.Error.NOT_REPRESENTABLE);
+    throws(() => manager.queue().put(row), Shmobj.Error, Shmobj.Error.NOT_REPRESENTABLE);
+    equal(manager.open_reference(row.get_reference()).get('a'), 1);
+    throws(() => manager.open_reference(new GLib.Variant('s', 'x')), Gio.IOErrorEnum, Gio.IOErrorEnum.INVALID_ARGUMENT);
+});
+
 test('queue/many', () => {
     const queue = manager.queue();
     equal(queue.put_many([1, 'two', null]), 3);

@@ -34,6 +34,15 @@ def count_up(shared, to):
         shared["other"] = shared["n"] = number
 
 
+def fill(outer):
+    manager = outer.get_manager()
+    inner, mapping = manager.list(), manager.dict()
+    inner.extend([1, 2])
+    mapping["x"] = manager.list()
+    mapping["x"].append(3)
+    outer.extend([inner, mapping])
+
+
 class List(unittest.TestCase):
     def setUp(self):
         self.manager = mp.Manager()
@@ -273,6 +282,108 @@ def append_range(shared, start, stop):
 def set_range(shared, start, stop):
     for number in range(start, stop):
         shared[number] = str(number)
+
+
+class Nested(unittest.TestCase):
+    """Containers that are items of containers."""
+
+    def setUp(self):
+        self.manager = mp.Manager()
+        self.addCleanup(self.manager.shutdown)
+
+    def test_items_are_live(self):
+        inner, outer = self.manager.dict(a=1), self.manager.list()
+        outer.append(inner)
+        outer.append("text")
+        outer[0]["b"] = {1, 2} if EXTENSION else 2
+        inner["c"] = 3
+        self.assertEqual(outer[0], inner)
+        self.assertEqual(outer, [inner.copy(), "text"])
+        self.assertEqual((outer.index(inner), inner in outer, outer.count(outer)), (0, True, 0))
+        self.assertEqual(type(outer[0]), Shmobj.Dict)
+        self.assertIsNone(outer[0].get_name())
+
+    def test_as_in_the_documentation_of_multiprocessing(self):
+        a, b = self.manager.list(), self.manager.list()
+        a.append(b)
+        b.append("hello")
+        self.assertEqual(f"{a[0]} {b}", "['hello'] ['hello']")
+        outer = self.manager.list([self.manager.dict() for _ in range(2)])
+        outer[0]["a"], outer[0]["b"] = 1, 2
+        outer[1]["c"] = 3
+        self.assertEqual([item.copy() for item in outer], [{"a": 1, "b": 2}, {"c": 3}])
+
+    def test_an_item_outlives_who_made_it(self):
+        outer = self.manager.list()
+        process = mp.Process(target=fill, args=(outer,))
+        process.start()
+        process.join()
+        self.assertEqual((process.exitcode, len(outer), outer[0], outer[1]["x"]), (0, 2, [1, 2], [3]))
+        first = outer.pop(0)
+        del outer[0]
+        self.assertEqual(first, [1, 2])
+        first.append(4)
+        self.assertEqual((first[-1], outer), (4, []))
+
+    def test_every_call_takes_and_gives_them(self):
+        manager = Shmobj.Manager.new(None)
+        shared, one, two = manager.list("l"), manager.list(), manager.value(None, 5)
+        one.append("one")
+        shared.extend([one, two])
+        shared.insert(1, manager.dict())
+        shared.set(1, one)
+        self.assertEqual([str(item) for item in shared], ["['one']", "['one']", "Shmobj.Value(5)"])
+        self.assertEqual(shared.get(2).value, 5)
+        self.assertEqual(shared[0:2], [["one"], ["one"]])
+        shared.remove(two)
+        if EXTENSION:
+            shared.reverse()
+            shared += [manager.list() for _ in range(300)]
+            shared[0:2] = [one]
+            self.assertEqual((len(shared), len(list(shared)), shared[0]), (301, 301, one))
+
+        mapping = manager.dict("d")
+        mapping["one"] = one
+        mapping.update(two=two, one=one, plain=1)
+        self.assertEqual(mapping.get("one"), ["one"])
+        self.assertEqual(mapping.setdefault("two", 1).get(), 5)
+        self.assertEqual(mapping.setdefault("three", manager.list()), [])
+        self.assertEqual(mapping["three"], [])
+        self.assertEqual([type(value) for value in mapping.values()], [Shmobj.List, Shmobj.Value, int, Shmobj.List])
+        self.assertEqual(mapping.popitem(), ("three", []))
+        self.assertEqual(mapping.pop("two").get(), 5)
+
+        value = manager.value("v", one)
+        self.assertEqual(value.value, ["one"])
+        self.assertTrue(value.compare_and_set(one, mapping))
+        self.assertEqual(value.get()["plain"], 1)
+        self.assertEqual(manager.open_reference(mapping.get_reference())["plain"], 1)
+
+    def test_what_contains_itself_is_shown_and_no_further(self):
+        shared = self.manager.list()
+        shared.append(shared)
+        self.assertEqual(repr(shared).count("Shmobj.List("), 11)
+        self.assertIn("(...)", repr(shared))
+
+    def test_read_only_goes_down(self):
+        manager = Shmobj.Manager.new(None)
+        manager.list("l").append(manager.list())
+        shared = manager.list("l", Shmobj.OpenFlags.READ_ONLY)
+        with self.assertRaises(PermissionError):
+            shared[0].append(1)
+
+    def test_what_is_refused(self):
+        shared, inner, other = self.manager.list(), self.manager.list(), mp.Manager().list()
+        for value in (other, [inner], {"a": inner}, (inner,)):
+            with self.assertRaises(Shmobj.NotRepresentable):
+                shared.append(value)
+        with self.assertRaises(Shmobj.NotRepresentable):
+            shared.extend([1, other])
+        with self.assertRaises(TypeError):
+            self.manager.dict()[inner] = 1
+        with self.assertRaises(Shmobj.NotRepresentable):
+            self.manager.Queue().put(inner)
+        self.assertEqual(shared, [])
 
 
 class Manager(unittest.TestCase):

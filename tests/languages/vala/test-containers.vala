@@ -149,6 +149,25 @@ void test_waiting () {
   });
 }
 
+void test_inside_of_others () {
+  check ((manager) => {
+    var table = manager.open_list ("table");
+    var row = manager.open_dict ();
+    row["a"] = 1;
+    table.append (row.get_reference ());
+    var same = (Shmobj.Dict) manager.open_reference (table[0]);
+    same["b"] = 2;
+    assert ((int) row["b"] == 2 && same.name == null && !same.get_read_only ());
+    foreach (var item in table)
+      assert (item.is_of_type (VariantType.OBJECT_PATH));
+    try {
+      new Shmobj.Manager ().open_list ().append (row.get_reference ());
+      assert_not_reached ();
+    } catch (Shmobj.Error.NOT_REPRESENTABLE error) {
+    }
+  });
+}
+
 void test_manager () {
   check ((manager) => {
     manager.open_queue ("jobs", Shmobj.OpenFlags.DEFAULT, 3).put ("x");
@@ -180,6 +199,7 @@ int main (string[] args) {
   Test.add_func ("/vala/value/counts-and-compares", test_value);
   Test.add_func ("/vala/container/is-the-parent-of-all", test_container);
   Test.add_func ("/vala/container/waits", test_waiting);
+  Test.add_func ("/vala/container/inside-of-others", test_inside_of_others);
   Test.add_func ("/vala/manager/opens-by-name", test_manager);
   return Test.run ();
 }

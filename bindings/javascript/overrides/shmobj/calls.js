@@ -51,7 +51,7 @@ function rethrow(error) {
     throw error;
 }
 
-// A method that does as `raw` with its arguments converted, one by one, by `args`, and its result by `result`; if it
+// A method that does as `raw` with its arguments converted, one by one, by `args`, and its result by `result` (called on the object); if it
 // waits, options come last. An error goes to `otherwise`, which throws it or does the same in another way.
 function adapted(raw, {args = [], waits = false, result = same, otherwise = rethrow}) {
     return function (...given) {
@@ -59,7 +59,7 @@ function adapted(raw, {args = [], waits = false, result = same, otherwise = reth
             const passed = args.map((convert, i) => convert(given[i]));
             if (waits)
                 passed.push(...waiting(given[args.length]));
-            return result(raw.apply(this, passed));
+            return result.call(this, raw.apply(this, passed));
         } catch (error) {
             return otherwise.call(this, error, '', ...given);
         }
@@ -73,7 +73,7 @@ function promised(start, finish, {args = [], result = same, otherwise = rethrow}
             const passed = args.map((convert, i) => convert(given[i]));
             start.call(this, ...passed, ...waiting(given[args.length]), (source, outcome) => {
                 try {
-                    resolve(result(finish.call(source, outcome)));
+                    resolve(result.call(source, finish.call(source, outcome)));
                 } catch (error) {
                     reject(error);
                 }

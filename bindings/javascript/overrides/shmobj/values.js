@@ -19,6 +19,7 @@ const type = string => new GLib.VariantType(string);
 const BYTES = type('ay');
 const VARIANT = type('v');
 const HANDLE = '(sa{sv}ah)';
+const LONE_CONTAINER = 'A container, other than as an item by itself of another one of the same manager,';
 
 // One constructor per basic type.
 const CREATE = {
@@ -164,7 +165,7 @@ function objectToVariant(value, depth) {
         return entriesToVariant([...value], depth);
     const prototype = Object.getPrototypeOf(value);
     if (prototype !== Object.prototype && prototype !== null)
-        throw notRepresentable(nameOf(value));
+        throw notRepresentable(value instanceof imports.gi.Shmobj.Container ? LONE_CONTAINER : nameOf(value));
     return entriesToVariant(Object.entries(value), depth);
 }
 
@@ -287,5 +288,33 @@ function fromVariant(variant) {
         return integer(BigInt(variant.print(false)));
     default:
         return READ[string] === undefined ? containerFromVariant(variant, string) : variant[READ[string]]();
+    }
+}
+
+// Containers of the same manager are items of each other, as references.
+const REFERENCE = '/org/shmobj/Manager1/_id_';
+
+function itemToVariant(value) {
+    return value instanceof imports.gi.Shmobj.Container ? value.get_reference() : toVariant(value);
+}
+
+function openReference(container, reference) {
+    const {READ_ONLY, DEFAULT} = imports.gi.Shmobj.OpenFlags;
+    return container.get_manager().open_reference(reference, container.get_read_only() ? READ_ONLY : DEFAULT);
+}
+
+// What was read from a container.
+function itemFromVariant(container, variant) {
+    const string = variant.get_type_string();
+    switch (string) {
+    case 'o':
+        return variant.get_string()[0].startsWith(REFERENCE) ? openReference(container, variant) : fromVariant(variant);
+    case 'v':
+        return itemFromVariant(container, variant.get_variant());
+    case '(vv)':
+    case 'a(vv)':
+        return children(variant).map(child => itemFromVariant(container, child));
+    default:
+        return fromVariant(variant);
     }
 }
