@@ -20,32 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PAGE_HEADER 16
-#define MAGIC 0xBEEFC0DEu
 #define NO_PAGE (~(guint64) 0)
-
-typedef struct
-{
-  guint32 pad; /* of the first: the page size */
-  guint16 flags;
-  guint16 depth;
-  guint64 branch_pages;
-  guint64 leaf_pages;
-  guint64 overflow_pages;
-  guint64 entries;
-  guint64 root;
-} MetaTree;
-
-typedef struct
-{
-  guint32 magic;
-  guint32 version;
-  guint64 address;
-  guint64 map_size;
-  MetaTree trees[2]; /* the free list, the rows */
-  guint64 last_page;
-  guint64 transaction;
-} Meta;
 
 static gboolean
 corrupt (const char *path, const char *what, guint64 number, GError **error)
@@ -58,50 +33,50 @@ corrupt (const char *path, const char *what, guint64 number, GError **error)
 }
 
 static gboolean
-check_meta (const Meta *meta, const char *path, guint64 size, GError **error)
+check_header (const Header *header, const char *path, guint64 size, GError **error)
 {
-  guint64 page_size = meta->trees[0].pad, pages;
+  guint64 page_size = header->trees[0].pad, pages;
 
   if (page_size < 512 || page_size > 65536 || (page_size & (page_size - 1)) != 0)
     return corrupt (path, "impossible page size", page_size, error);
 
   pages = size / page_size;
-  if (meta->last_page >= pages)
-    return corrupt (path, "the file ends before its last page", meta->last_page, error);
+  if (header->last_page >= pages)
+    return corrupt (path, "the file ends before its last page", header->last_page, error);
 
-  for (guint i = 0; i < G_N_ELEMENTS (meta->trees); i++)
-    if (meta->trees[i].root != NO_PAGE &&
-        (meta->trees[i].root > meta->last_page || meta->trees[i].root < 2))
-      return corrupt (path, "a tree begins at an impossible page", meta->trees[i].root, error);
+  for (guint i = 0; i < G_N_ELEMENTS (header->trees); i++)
+    if (header->trees[i].root != NO_PAGE &&
+        (header->trees[i].root > header->last_page || header->trees[i].root < 2))
+      return corrupt (path, "a tree begins at an impossible page", header->trees[i].root, error);
   return TRUE;
 }
 
 static gboolean
 check_headers (int fd, const char *path, guint64 size, GError **error)
 {
-  Meta metas[2];
+  Header headers[2];
   guint64 page_size;
 
-  if (pread (fd, &metas[0], sizeof (Meta), PAGE_HEADER) != sizeof (Meta))
+  if (pread (fd, &headers[0], sizeof (Header), HEADER_OFFSET) != sizeof (Header))
     return corrupt (path, "it has no header", size, error);
-  if (metas[0].magic != MAGIC)
-    return corrupt (path, "its header is not a store's", metas[0].magic, error);
-  if (metas[0].version != store_data_version ())
+  if (headers[0].magic != HEADER_MAGIC)
+    return corrupt (path, "its header is not a store's", headers[0].magic, error);
+  if (headers[0].version != store_data_version ())
     {
       g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_INCOMPATIBLE,
                    "The store “%s/data.mdb” has data version %u, %s reads version %u", path,
-                   metas[0].version, store_library_version (), store_data_version ());
+                   headers[0].version, store_library_version (), store_data_version ());
       return FALSE;
     }
 
-  page_size = metas[0].trees[0].pad;
+  page_size = headers[0].trees[0].pad;
   if (page_size < 512 || page_size > 65536 ||
-      pread (fd, &metas[1], sizeof (Meta), page_size + PAGE_HEADER) != sizeof (Meta))
+      pread (fd, &headers[1], sizeof (Header), page_size + HEADER_OFFSET) != sizeof (Header))
     return corrupt (path, "its second header is missing", page_size, error);
-  if (metas[1].magic != MAGIC || metas[1].version != metas[0].version)
-    return corrupt (path, "its second header is not a store's", metas[1].magic, error);
+  if (headers[1].magic != HEADER_MAGIC || headers[1].version != headers[0].version)
+    return corrupt (path, "its second header is not a store's", headers[1].magic, error);
 
-  return check_meta (&metas[metas[1].transaction > metas[0].transaction], path, size, error);
+  return check_header (&headers[headers[1].number > headers[0].number], path, size, error);
 }
 
 gboolean

@@ -3,7 +3,7 @@
 
 #include "base/fork.h"
 #include "manager/gate.h"
-#include "manager/store.h"
+#include "manager/store-header.h"
 
 #include <lmdb.h>
 #include <stdatomic.h>
@@ -28,6 +28,7 @@ struct _Store
   int fds[STORE_FDS]; /* (owned by env): of its files, for the child to close */
   MDB_env *env;
   MDB_dbi rows;
+  StoreHeaders headers;
   guint page_size;
   guint64 writes_that_fit; /* before the free list is counted again; under mapping */
   Gate gate;

@@ -82,6 +82,20 @@ pool_give (Store *store, MDB_txn *txn)
   mdb_txn_abort (txn);
 }
 
+/* What LMDB copied of a header may be half of the next one, if we slept meanwhile. */
+static int
+renew (Store *store, MDB_txn *handle)
+{
+  int rc;
+
+  while ((rc = mdb_txn_renew (handle)) == 0 &&
+         G_UNLIKELY (!store_headers_kept (&store->headers, mdb_txn_id (handle))))
+    mdb_txn_reset (handle);
+  if (G_UNLIKELY (rc != 0))
+    mdb_txn_abort (handle);
+  return rc;
+}
+
 static int
 renew_or_begin (Store *store, MDB_txn **handle)
 {
@@ -89,17 +103,15 @@ renew_or_begin (Store *store, MDB_txn **handle)
 
   *handle = pool_take (store);
   if (G_LIKELY (*handle != NULL))
-    {
-      rc = mdb_txn_renew (*handle);
-      if (G_UNLIKELY (rc != 0))
-        mdb_txn_abort (*handle);
-      return rc;
-    }
+    return renew (store, *handle);
 
   rc = mdb_txn_begin (store->env, NULL, MDB_RDONLY, handle);
   if (rc == MDB_READERS_FULL && mdb_reader_check (store->env, NULL) == 0)
     rc = mdb_txn_begin (store->env, NULL, MDB_RDONLY, handle);
-  return rc;
+  if (rc != 0)
+    return rc;
+  mdb_txn_reset (*handle);
+  return renew (store, *handle);
 }
 
 gboolean
@@ -224,6 +236,7 @@ store_write (Store *store, const StoreWrite *write, GError **error)
     return FALSE;
 
   g_mutex_lock (&store->mapping);
+  store_headers_mend (&store->headers);
   watchers_mend (&store->watchers);
   done = run_until_it_fits (store, write, error);
   watchers_settle (&store->watchers);

@@ -13,9 +13,9 @@
  * drop its locks. It opens that one at its first use; the old mapping stays mapped and unused.
  *
  * Death. A process killed at any instruction leaves the last committed state: LMDB's writers copy
- * pages and publish by one of two alternating headers. What a dead reader pinned is freed when
- * somebody needs room (store-growth.c). What a dead opener half made has a temporary name
- * (directory.c).
+ * pages and publish by one of two alternating headers (store-header.c). What a dead reader pinned
+ * is freed when somebody needs room (store-growth.c). What a dead opener half made has a temporary
+ * name (directory.c).
  *
  * On tmpfs the map is written directly (MDB_WRITEMAP) and never synchronised; on a disk pages are
  * written and every commit is synchronised.
@@ -204,6 +204,26 @@ reserve_lock_file (const char *path)
   return rc;
 }
 
+/* Commits once and leaves nothing: no published number in use is 0 (store-header.c). */
+static int
+commit_once (MDB_env *env, MDB_dbi rows)
+{
+  char row = 0;
+  MDB_val value = { 1, &row };
+  MDB_txn *txn;
+  int rc = mdb_txn_begin (env, NULL, 0, &txn);
+
+  if (rc != 0)
+    return rc;
+  rc = mdb_put (txn, rows, &value, &value, 0);
+  if (rc == 0)
+    rc = mdb_del (txn, rows, &value, NULL);
+  if (rc == 0)
+    return mdb_txn_commit (txn);
+  mdb_txn_abort (txn);
+  return rc;
+}
+
 gboolean
 store_create (const char *path, StoreFlags flags, GError **error)
 {
@@ -218,6 +238,8 @@ store_create (const char *path, StoreFlags flags, GError **error)
     {
       mdb_env_get_fd (env, &fd);
       rc = posix_fallocate (fd, 0, STORE_FIRST_SIZE);
+      if (rc == 0)
+        rc = commit_once (env, rows);
       if (rc == 0 && (flags & STORE_DURABLE))
         rc = mdb_env_sync (env, 1);
       mdb_env_close (env);
@@ -227,28 +249,44 @@ store_create (const char *path, StoreFlags flags, GError **error)
   return rc == 0;
 }
 
+/* Under the size lock. */
+static gboolean
+open_files (Store *store, GError **error)
+{
+  guint64 size;
+  int rc = store_headers_open (&store->headers, store->path, store->flags);
+
+  if (rc != 0)
+    return store_fail (store, rc, "Opening the store", error);
+  if (store_check_file (store->path, &size, error))
+    {
+      rc = open_environment (store->path, store->flags, size, &store->env, &store->rows);
+      if (rc == 0)
+        {
+          store_headers_opened (&store->headers);
+          return TRUE;
+        }
+      store_fail (store, rc, "Opening the store", error);
+    }
+  store_headers_close (&store->headers);
+  return FALSE;
+}
+
 /* Opens what belongs to this process alone. Under opening_mutex. */
 static gboolean
 open_here (Store *store, GError **error)
 {
   MDB_stat stat;
-  guint64 size;
-  int lock, rc;
+  gboolean opened;
+  int lock;
 
   lock = store_size_lock (store->path);
   if (lock < 0)
     return store_fail (store, -lock, "Opening the store", error);
-
-  if (!store_check_file (store->path, &size, error))
-    {
-      store_size_unlock (lock);
-      return FALSE;
-    }
-
-  rc = open_environment (store->path, store->flags, size, &store->env, &store->rows);
+  opened = open_files (store, error);
   store_size_unlock (lock);
-  if (rc != 0)
-    return store_fail (store, rc, "Opening the store", error);
+  if (!opened)
+    return FALSE;
 
   mdb_env_stat (store->env, &stat);
   store->page_size = stat.ms_psize;
@@ -399,6 +437,7 @@ store_free (Store *store)
         if (store->pool[i] != NULL)
           mdb_txn_abort (store->pool[i]);
       mdb_env_close (store->env);
+      store_headers_close (&store->headers);
     }
   fork_hook_remove (&store->hook);
   watchers_clear (&store->watchers);

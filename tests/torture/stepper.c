@@ -38,14 +38,21 @@ watched_free (gpointer data)
   g_free (watched);
 }
 
+static void
+wait_for_stop (Stepper *self)
+{
+  int status;
+
+  g_assert_cmpint (waitpid (self->pid, &status, 0), ==, self->pid);
+  g_assert_true (WIFSTOPPED (status) && WSTOPSIG (status) == SIGSTOP);
+}
+
 void
 stepper_start (Stepper *self,
                void (*ready) (gpointer data),
                void (*act) (gpointer data),
                gpointer data)
 {
-  int status;
-
   *self = (Stepper){ .watched = g_ptr_array_new_with_free_func (watched_free) };
   self->pid = fork_child ();
   if (self->pid == 0)
@@ -57,8 +64,14 @@ stepper_start (Stepper *self,
       act (data);
       _exit (0);
     }
-  g_assert_cmpint (waitpid (self->pid, &status, 0), ==, self->pid);
-  g_assert_true (WIFSTOPPED (status) && WSTOPSIG (status) == SIGSTOP);
+  wait_for_stop (self);
+}
+
+void
+stepper_skip (Stepper *self)
+{
+  g_assert_cmpint (ptrace (PTRACE_CONT, self->pid, NULL, NULL), ==, 0);
+  wait_for_stop (self);
 }
 
 void
@@ -163,6 +176,28 @@ stepper_next (Stepper *self)
           return state;
         }
     }
+}
+
+void
+stepper_one (Stepper *self)
+{
+  int status;
+
+  g_assert_cmpint (ptrace (PTRACE_SINGLESTEP, self->pid, NULL, NULL), ==, 0);
+  g_assert_cmpint (waitpid (self->pid, &status, 0), ==, self->pid);
+  g_assert_true (WIFSTOPPED (status) && WSTOPSIG (status) == SIGTRAP);
+  self->steps++;
+}
+
+void
+stepper_release (Stepper *self)
+{
+  int status;
+
+  g_assert_cmpint (ptrace (PTRACE_DETACH, self->pid, NULL, NULL), ==, 0);
+  g_assert_cmpint (waitpid (self->pid, &status, 0), ==, self->pid);
+  g_assert_true (WIFEXITED (status) && WEXITSTATUS (status) == 0);
+  self->pid = 0;
 }
 
 void

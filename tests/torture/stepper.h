@@ -29,9 +29,15 @@ void stepper_start (Stepper *self,
                     void (*ready) (gpointer data),
                     void (*act) (gpointer data),
                     gpointer data);
+/* Lets the child run to where it stops itself. */
+void stepper_skip (Stepper *self);
 /* Watches these bytes of shared memory. */
 void stepper_watch (Stepper *self, const volatile void *at, gsize size);
 /* Until the next point, the end, or sleep. */
 StepperState stepper_next (Stepper *self);
+/* Exactly one instruction. */
+void stepper_one (Stepper *self);
+/* Lets the child run to its end, which must be a good one. */
+void stepper_release (Stepper *self);
 /* Kills the child, if it still lives. */
 void stepper_end (Stepper *self);
