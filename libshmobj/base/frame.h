@@ -82,3 +82,13 @@ gboolean frame_load (const void *at, gsize available, ShmobjFrame *frame);
 /* Makes @frame a view of @buffer (owned, allocated with g_malloc), which holds data and type behind
  * one another as @header says. */
 void frame_adopt (ShmobjFrame *frame, const FrameHeader *header, gpointer buffer);
+
+/* frame-run.c: adds a frame, whose checked header this is; @data: data and type. FALSE when memory
+ * ran out. */
+gboolean frame_run_add (ShmobjFrameRun *run, const FrameHeader *header, const void *data);
+/* shmobj_frame_run_next() that takes nothing along. */
+gboolean frame_run_look (const ShmobjFrameRun *run, gsize *offset, ShmobjFrame *frame);
+/* The frame at @offset becomes @frame, of the same value, which owns something and ends here.
+ * Called from the first frame on. */
+void frame_run_give (ShmobjFrameRun *run, gsize offset, ShmobjFrame *frame);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (ShmobjFrameRun, shmobj_frame_run_clear)

@@ -49,6 +49,24 @@ GVariant *shmobj_frame_steal_variant (ShmobjFrame *frame, GError **error);
 SHMOBJ_AVAILABLE_IN_1_0
 void shmobj_frame_clear (ShmobjFrame *frame);
 
+/* Frames of one moment, in one block. Empty when zeroed. */
+typedef struct
+{
+  guint8 *bytes; /* (owned) */
+  gsize size, room;
+  gsize n_frames;
+  gsize n_paths;  /* of type `o`, which may be references */
+  GArray *owners; /* (owned) (nullable): of frames that own something */
+} ShmobjFrameRun;
+
+/* The frame at @offset, 0 at first, which moves on to the next one; FALSE at the end. @frame
+ * borrows its bytes from @run. One that owns something takes that along when it is met first, so
+ * clear it. */
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_frame_run_next (ShmobjFrameRun *run, gsize *offset, ShmobjFrame *frame);
+SHMOBJ_AVAILABLE_IN_1_0
+void shmobj_frame_run_clear (ShmobjFrameRun *run);
+
 G_END_DECLS
 
 #endif

@@ -82,10 +82,58 @@ container_make_reference (ShmobjContainer *self, const Reference *reference, GEr
   return shmobj_frame_steal_variant (&frame, error);
 }
 
+/* What a call gives out: a frame, or a run of them; or neither. */
 typedef struct
 {
-  const ShmobjFrame *frames;
-  gsize n;
+  ShmobjFrame *frame;
+  ShmobjFrameRun *run;
+} Gift;
+
+/* The next reference in it, and where that is. */
+static gboolean
+next_reference (const Gift *gift, gsize *offset, gsize *at, guint64 *id)
+{
+  ShmobjFrame frame;
+
+  if (gift->frame != NULL)
+    return (*offset)++ == 0 && reference_of_frame (gift->frame, id);
+  if (gift->run == NULL || gift->run->n_paths == 0)
+    return FALSE;
+  for (*at = *offset; frame_run_look (gift->run, offset, &frame); *at = *offset)
+    if (reference_of_frame (&frame, id))
+      return TRUE;
+  return FALSE;
+}
+
+/* Gives the reference at @at in it the hold that the caller has. */
+static void
+attach_hold_at (ShmobjManager *manager, const Gift *gift, gsize at, guint64 id)
+{
+  ShmobjFrame frame;
+  gsize offset = at;
+
+  if (gift->frame != NULL)
+    {
+      attach_hold (manager, gift->frame, id);
+      return;
+    }
+  frame_run_look (gift->run, &offset, &frame);
+  attach_hold (manager, &frame, id);
+  frame_run_give (gift->run, at, &frame);
+}
+
+static void
+clear_gift (const Gift *gift)
+{
+  if (gift->frame != NULL)
+    shmobj_frame_clear (gift->frame);
+  else if (gift->run != NULL)
+    shmobj_frame_run_clear (gift->run);
+}
+
+typedef struct
+{
+  const Gift *gift;
   gboolean all;
 } Presence;
 
@@ -93,32 +141,31 @@ static gboolean
 look_for_objects (StoreTxn *txn, gpointer data, GError **error)
 {
   Presence *presence = data;
+  gsize offset = 0, at = 0;
   ObjectHeader header;
   guint64 id;
 
   presence->all = TRUE;
-  for (gsize i = 0; i < presence->n && presence->all; i++)
-    if (reference_of_frame (&presence->frames[i], &id))
-      presence->all = names_get_header (txn, id, &header) && !names_is_removing (txn, id);
+  while (presence->all && next_reference (presence->gift, &offset, &at, &id))
+    presence->all = names_get_header (txn, id, &header) && !names_is_removing (txn, id);
   return TRUE;
 }
 
 /* FALSE: something that was read is gone by now, or (with an error) the store fails. */
 static gboolean
-keep_frames (ShmobjContainer *self, ShmobjFrame *frames, gsize n, GError **error)
+keep (ShmobjContainer *self, const Gift *gift, GError **error)
 {
-  Presence presence = { .frames = frames, .n = n, .all = TRUE };
+  Presence presence = { .gift = gift, .all = TRUE };
+  gsize offset = 0, at = 0;
   gboolean any = FALSE;
   guint64 id;
 
-  for (gsize i = 0; i < n; i++)
-    if (G_UNLIKELY (reference_of_frame (&frames[i], &id)))
-      {
-        any = TRUE;
-        if (!holds_take (manager_get_holds (self->manager), id))
-          return FALSE;
-        attach_hold (self->manager, &frames[i], id);
-      }
+  for (; G_UNLIKELY (next_reference (gift, &offset, &at, &id)); any = TRUE)
+    {
+      if (!holds_take (manager_get_holds (self->manager), id))
+        return FALSE;
+      attach_hold_at (self->manager, gift, at, id);
+    }
   return !any || (container_read (self, look_for_objects, &presence, error) && presence.all);
 }
 
@@ -138,30 +185,17 @@ set_restless_error (GError **error)
   return FALSE;
 }
 
-/* @frame, or all of @frames. */
 static gboolean
-read_and_keep (gpointer self,
-               StoreFunc func,
-               gpointer data,
-               ShmobjFrame *frame,
-               GArray *frames,
-               GError **error)
+read_and_keep (gpointer self, StoreFunc func, gpointer data, Gift gift, GError **error)
 {
   for (guint i = 0; i < TRIES; i++)
     {
       GError *local_error = NULL;
 
-      if (!container_read (self, func, data, error))
-        return FALSE;
-      if (frames != NULL
-              ? keep_frames (self, (ShmobjFrame *) frames->data, frames->len, &local_error)
-              : frame == NULL || keep_frames (self, frame, 1, &local_error))
+      if (container_read (self, func, data, &local_error) && keep (self, &gift, &local_error))
         return TRUE;
 
-      if (frames != NULL)
-        g_array_set_size (frames, 0);
-      else
-        shmobj_frame_clear (frame);
+      clear_gift (&gift);
       if (local_error != NULL)
         {
           g_propagate_error (error, local_error);
@@ -176,13 +210,14 @@ gboolean
 container_read_frame (
     gpointer self, StoreFunc func, gpointer data, ShmobjFrame *out, GError **error)
 {
-  return read_and_keep (self, func, data, out, NULL, error);
+  return read_and_keep (self, func, data, (Gift){ .frame = out }, error);
 }
 
 gboolean
-container_read_frames (gpointer self, StoreFunc func, gpointer data, GArray *frames, GError **error)
+container_read_run (
+    gpointer self, StoreFunc func, gpointer data, ShmobjFrameRun *run, GError **error)
 {
-  return read_and_keep (self, func, data, NULL, frames, error);
+  return read_and_keep (self, func, data, (Gift){ .run = run }, error);
 }
 
 typedef struct
@@ -190,25 +225,50 @@ typedef struct
   ShmobjContainer *self;
   StoreFunc func;
   gpointer data;
-  ShmobjFrame *out; /* (nullable) */
-  guint64 held;     /* what out refers to; 0: nothing */
-  gboolean blocked; /* somebody looks whether he may remove it, at this moment */
+  Gift gift;
+  gsize held;       /* references of the gift that have a hold, from the first on */
+  gboolean blocked; /* somebody looks whether he may remove one, at this moment */
   Orphans orphans;
 } Change;
 
+/* Nothing was committed, so what they are of is still referred to. */
 static void
 give_back (Change *change)
 {
-  if (change->held != 0) /* it is referred to: nothing was committed */
-    holds_release (manager_get_holds (change->self->manager), change->held);
-  change->held = 0;
+  gsize offset = 0, at = 0;
+  guint64 id;
+
+  for (; change->held > 0 && next_reference (&change->gift, &offset, &at, &id); change->held--)
+    holds_release (manager_get_holds (change->self->manager), id);
+}
+
+/* FALSE: one of them cannot be had. */
+static gboolean
+take_holds (Change *change)
+{
+  gsize offset = 0, at = 0;
+  guint64 id;
+
+  for (; G_UNLIKELY (next_reference (&change->gift, &offset, &at, &id)); change->held++)
+    if (!holds_take (manager_get_holds (change->self->manager), id))
+      return FALSE;
+  return TRUE;
+}
+
+static void
+attach_holds (Change *change)
+{
+  gsize offset = 0, at = 0;
+  guint64 id;
+
+  for (; change->held > 0 && next_reference (&change->gift, &offset, &at, &id); change->held--)
+    attach_hold_at (change->self->manager, &change->gift, at, id);
 }
 
 static gboolean
 run_change (StoreTxn *txn, gpointer data, GError **error)
 {
   Change *change = data;
-  guint64 id;
 
   give_back (change);
   change->orphans.n = 0;
@@ -216,14 +276,8 @@ run_change (StoreTxn *txn, gpointer data, GError **error)
   txn->notes = &change->orphans;
   if (!change->func (txn, change->data, error))
     return FALSE;
-  if (change->out == NULL || G_LIKELY (!reference_of_frame (change->out, &id)))
-    return TRUE;
-
-  change->blocked = !holds_take (manager_get_holds (change->self->manager), id);
-  if (change->blocked)
-    return set_restless_error (error);
-  change->held = id;
-  return TRUE;
+  change->blocked = !take_holds (change);
+  return !change->blocked || set_restless_error (error);
 }
 
 static gboolean
@@ -238,12 +292,12 @@ may_write (ShmobjContainer *self, GError **error)
   return FALSE;
 }
 
-gboolean
-container_write_frame (
-    gpointer self, StoreFunc func, gpointer data, ShmobjFrame *out, gsize bytes, GError **error)
+static gboolean
+change_and_keep (
+    gpointer self, StoreFunc func, gpointer data, Gift gift, gsize bytes, GError **error)
 {
   ShmobjContainer *container = self;
-  Change change = { .self = self, .func = func, .data = data, .out = out };
+  Change change = { .self = self, .func = func, .data = data, .gift = gift };
   StoreWrite write = { .func = run_change, .data = &change, .bytes = bytes };
   gboolean done = FALSE;
 
@@ -263,11 +317,11 @@ container_write_frame (
   if (!done)
     {
       give_back (&change);
+      clear_gift (&gift);
       return FALSE;
     }
 
-  if (change.held != 0)
-    attach_hold (container->manager, out, change.held);
+  attach_holds (&change);
   if (change.orphans.n > 0)
     nameless_end_all (container->store, manager_get_holds (container->manager), change.orphans.ids,
                       MIN (change.orphans.n, ORPHANS_MAX), write.timeout_us);
@@ -275,7 +329,21 @@ container_write_frame (
 }
 
 gboolean
+container_write_frame (
+    gpointer self, StoreFunc func, gpointer data, ShmobjFrame *out, gsize bytes, GError **error)
+{
+  return change_and_keep (self, func, data, (Gift){ .frame = out }, bytes, error);
+}
+
+gboolean
+container_write_run (
+    gpointer self, StoreFunc func, gpointer data, ShmobjFrameRun *run, gsize bytes, GError **error)
+{
+  return change_and_keep (self, func, data, (Gift){ .run = run }, bytes, error);
+}
+
+gboolean
 container_write (gpointer self, StoreFunc func, gpointer data, gsize bytes, GError **error)
 {
-  return container_write_frame (self, func, data, NULL, bytes, error);
+  return change_and_keep (self, func, data, (Gift){ NULL }, bytes, error);
 }

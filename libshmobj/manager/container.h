@@ -55,18 +55,21 @@ container_get_id (gpointer self)
 
 /* One look: what @func reads is one state. @func sets results and changes nothing. */
 gboolean container_read (gpointer self, StoreFunc func, gpointer data, GError **error);
-/* The same, for a @func that sets @out or fills @frames (as of stored_array_new()); perhaps it runs
- * more than once. What they refer to is kept as long as they are (container-frames.c). */
+/* The same, for a @func that sets @out or fills @run; perhaps it runs more than once. What they
+ * refer to is kept as long as they are (container-frames.c). On failure they are empty. */
 gboolean container_read_frame (
     gpointer self, StoreFunc func, gpointer data, ShmobjFrame *out, GError **error);
-gboolean container_read_frames (
-    gpointer self, StoreFunc func, gpointer data, GArray *frames, GError **error);
+gboolean container_read_run (
+    gpointer self, StoreFunc func, gpointer data, ShmobjFrameRun *run, GError **error);
 /* Runs @func under the gate, as the manager's write-timeout-us says. @bytes as in StoreWrite. */
 gboolean
 container_write (gpointer self, StoreFunc func, gpointer data, gsize bytes, GError **error);
 /* The same, for a @func that sets @out (nullable) to what it takes out. */
 gboolean container_write_frame (
     gpointer self, StoreFunc func, gpointer data, ShmobjFrame *out, gsize bytes, GError **error);
+/* The same, for one that fills @run with all that it takes out. On failure @run is empty. */
+gboolean container_write_run (
+    gpointer self, StoreFunc func, gpointer data, ShmobjFrameRun *run, gsize bytes, GError **error);
 /* The value that refers to it, with a hold of its own. */
 GVariant *
 container_make_reference (ShmobjContainer *self, const Reference *reference, GError **error);

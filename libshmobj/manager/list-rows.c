@@ -250,6 +250,45 @@ list_insert (List *list, guint64 position, const ShmobjFrame *frame)
   insert_item (list, position, &item);
 }
 
+/* Inserts what is in @some, which is empty then, and moves @position behind it. */
+static void
+insert_chunk (List *list, guint64 *position, Chunk *some)
+{
+  guint count = chunk_count (some);
+  StoreBytes item;
+
+  if (count > 0 && *position < list->record.in_tree)
+    list_tree_insert (list, *position, some);
+  else
+    for (guint i = 0; i < count && chunk_item (some, i, &item); i++)
+      insert_item (list, *position + i, &item);
+  *position += count;
+  chunk_init (some, some->bytes, some->capacity);
+}
+
+void
+list_insert_many (List *list, guint64 position, const ShmobjFrame *frames, gsize n)
+{
+  guint8 bytes[LIST_RECORD_MAX], buffer[LIST_INLINE_MAX];
+  Chunk some;
+
+  chunk_init (&some, bytes, sizeof bytes);
+  for (gsize i = 0; i < n && list->txn->failure == 0; i++)
+    {
+      StoreBytes item = encode (list, &frames[i], buffer);
+
+      while (!chunk_insert (&some, chunk_count (&some), item.data, item.size))
+        insert_chunk (list, &position, &some);
+    }
+  insert_chunk (list, &position, &some);
+}
+
+void
+list_append_item (List *list, const StoreBytes *item)
+{
+  insert_item (list, list_length (list), item);
+}
+
 void
 list_append (List *list, const ShmobjFrame *frame)
 {
@@ -364,16 +403,22 @@ void
 list_clear (List *list)
 {
   drop_references (list);
-  delete_rows (list, ROW_TREE);
   delete_rows (list, ROW_VALUE);
+  list_forget_items (list);
+}
+
+void
+list_forget_items (List *list)
+{
+  delete_rows (list, ROW_TREE);
   list->record.height = 0;
   list->record.in_tree = 0;
   memset (list->tail.bytes, 0, list->tail.capacity);
   chunk_init (&list->tail, list->tail.bytes, RECORD_MIN - sizeof list->record);
 }
 
-gboolean
-list_each (List *list, guint64 start, guint64 end, ListVisit visit, gpointer data)
+static gboolean
+walk (List *list, guint64 start, guint64 end, gboolean frames, ListVisit visit, gpointer data)
 {
   guint64 position = start;
 
@@ -393,11 +438,23 @@ list_each (List *list, guint64 start, guint64 end, ListVisit visit, gpointer dat
 
           if (!chunk_item (&chunk, at, &frame))
             return store_corrupt (list->txn);
-          if (!resolve (list, &frame))
+          if (frames && !resolve (list, &frame))
             return FALSE;
           if (!visit (position, &frame, data))
             return TRUE;
         }
     }
   return TRUE;
+}
+
+gboolean
+list_each (List *list, guint64 start, guint64 end, ListVisit visit, gpointer data)
+{
+  return walk (list, start, end, TRUE, visit, data);
+}
+
+gboolean
+list_each_item (List *list, ListVisit visit, gpointer data)
+{
+  return walk (list, 0, list_length (list), FALSE, visit, data);
 }

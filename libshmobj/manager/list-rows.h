@@ -34,6 +34,7 @@ guint64 list_length (const List *list);
 gboolean list_get (List *list, guint64 position, StoreBytes *frame);
 void list_append (List *list, const ShmobjFrame *frame);
 void list_insert (List *list, guint64 position, const ShmobjFrame *frame);
+void list_insert_many (List *list, guint64 position, const ShmobjFrame *frames, gsize n);
 void list_set (List *list, guint64 position, const ShmobjFrame *frame);
 void list_delete (List *list, guint64 position, guint64 n);
 void list_clear (List *list);
@@ -41,6 +42,16 @@ void list_clear (List *list);
 /* Calls @visit for items from @start until @end, or until it answers FALSE. */
 typedef gboolean (*ListVisit) (guint64 position, const StoreBytes *frame, gpointer data);
 gboolean list_each (List *list, guint64 start, guint64 end, ListVisit visit, gpointer data);
+
+/* list-order.c: the item at @order[i], of all of them, becomes the i-th; NULL turns them round.
+ * FALSE: memory ran out, or the transaction has failed. */
+gboolean list_reorder (List *list, const guint64 *order, GError **error);
+/* list-rows.c, for that: all items as chunks have them, a large one being a reference to its row …
+ */
+gboolean list_each_item (List *list, ListVisit visit, gpointer data);
+/* … which stays when they are forgotten, and when they come again. */
+void list_forget_items (List *list);
+void list_append_item (List *list, const StoreBytes *item);
 
 /* list-tree.c */
 gboolean list_tree_find (List *list, guint64 position, Chunk *leaf, guint *at);

@@ -23,8 +23,8 @@ typedef struct
   gboolean found;
   gboolean values;       /* wanted, besides the keys */
   StoredCheck may_leave; /* (nullable): what it refuses stays where it is */
-  GArray *frames;        /* stored_array_new() */
-  GError **error;        /* what goes wrong while collecting */
+  ShmobjFrameRun *run;
+  GError **error; /* what goes wrong while collecting */
 } Call;
 
 static gboolean
@@ -93,8 +93,8 @@ collect (const StoreBytes *key, const StoreBytes *value, gpointer data)
 {
   Call *call = data;
 
-  return stored_array_add (call->frames, key, call->error) &&
-         (value == NULL || stored_array_add (call->frames, value, call->error));
+  return stored_add (key, call->run, call->error) &&
+         (value == NULL || stored_add (value, call->run, call->error));
 }
 
 static gboolean
@@ -108,29 +108,24 @@ read_all (StoreTxn *txn, gpointer data, GError **error)
 }
 
 static gboolean
-collect_all (ShmobjDict *self, gboolean values, ShmobjFrame **out, gsize *n_out, GError **error)
+collect_all (ShmobjDict *self, gboolean values, ShmobjFrameRun *out, GError **error)
 {
-  g_autoptr (GArray) frames = stored_array_new ();
-  Call call = { .id = container_get_id (self), .values = values, .frames = frames };
+  Call call = { .id = container_get_id (self), .values = values, .run = out };
 
-  *out = NULL;
-  *n_out = 0;
-  if (!container_read_frames (self, read_all, &call, frames, error))
-    return FALSE;
-  *out = stored_array_steal (frames, n_out);
-  return TRUE;
+  *out = (ShmobjFrameRun){ 0 };
+  return container_read_run (self, read_all, &call, out, error);
 }
 
 gboolean
-shmobj_dict_keys_frames (ShmobjDict *self, ShmobjFrame **out, gsize *n_out, GError **error)
+shmobj_dict_keys_frames (ShmobjDict *self, ShmobjFrameRun *out, GError **error)
 {
-  return collect_all (self, FALSE, out, n_out, error);
+  return collect_all (self, FALSE, out, error);
 }
 
 gboolean
-shmobj_dict_items_frames (ShmobjDict *self, ShmobjFrame **out, gsize *n_out, GError **error)
+shmobj_dict_items_frames (ShmobjDict *self, ShmobjFrameRun *out, GError **error)
 {
-  return collect_all (self, TRUE, out, n_out, error);
+  return collect_all (self, TRUE, out, error);
 }
 
 static gboolean

@@ -173,19 +173,14 @@ shmobj_dict_contains (ShmobjDict *self, GVariant *key, GError **error)
 GVariant **
 shmobj_dict_keys (ShmobjDict *self, gsize *n_keys, GError **error)
 {
-  ShmobjFrame *frames;
-  GVariant **keys;
-  gsize n;
+  ShmobjFrameRun run;
 
   g_return_val_if_fail (SHMOBJ_IS_DICT (self), NULL);
   g_return_val_if_fail (n_keys != NULL, NULL);
 
   *n_keys = 0;
-  if (!shmobj_dict_keys_frames (self, &frames, &n, error))
-    return NULL;
-  keys = stored_take_values (frames, n, error);
-  *n_keys = keys != NULL ? n : 0;
-  return keys;
+  return shmobj_dict_keys_frames (self, &run, error) ? stored_take_values (&run, n_keys, error)
+                                                     : NULL;
 }
 
 /**
@@ -205,14 +200,14 @@ GVariant *
 shmobj_dict_items (ShmobjDict *self, GError **error)
 {
   GVariantBuilder builder;
-  ShmobjFrame *frames;
+  ShmobjFrameRun run;
   GVariant **values;
   gsize n;
 
   g_return_val_if_fail (SHMOBJ_IS_DICT (self), NULL);
 
-  if (!shmobj_dict_items_frames (self, &frames, &n, error) ||
-      (values = stored_take_values (frames, n, error)) == NULL)
+  if (!shmobj_dict_items_frames (self, &run, error) ||
+      (values = stored_take_values (&run, &n, error)) == NULL)
     return NULL;
 
   g_variant_builder_init (&builder, G_VARIANT_TYPE ("a(vv)"));

@@ -10,7 +10,6 @@
 
 #include "manager/list-private.h"
 
-#include "base/shmobj-error.h"
 #include "manager/list-rows.h"
 #include "manager/normal.h"
 #include "manager/stored.h"
@@ -19,12 +18,11 @@ typedef struct
 {
   guint64 id;
   gint64 start, end;
-  guint64 revision; /* that the list must still have */
   const ShmobjFrame *frames;
   gsize n_frames;
   const Normal *normal; /* what is looked for */
   ShmobjFrame *out;
-  GArray *range;  /* stored_array_new() */
+  ShmobjFrameRun *run;
   GError **error; /* what goes wrong while collecting */
   gint64 found;
   gint64 count;
@@ -95,7 +93,7 @@ collect (guint64 position, const StoreBytes *stored, gpointer data)
 {
   Call *call = data;
 
-  return stored_array_add (call->range, stored, call->error);
+  return stored_add (stored, call->run, call->error);
 }
 
 static gboolean
@@ -111,17 +109,12 @@ read_range (StoreTxn *txn, gpointer data, GError **error)
 
 gboolean
 shmobj_list_get_range_frames (
-    ShmobjList *self, gint64 start, gint64 end, ShmobjFrame **out, gsize *n_out, GError **error)
+    ShmobjList *self, gint64 start, gint64 end, ShmobjFrameRun *out, GError **error)
 {
-  g_autoptr (GArray) range = stored_array_new ();
-  Call call = { .id = container_get_id (self), .start = start, .end = end, .range = range };
+  Call call = { .id = container_get_id (self), .start = start, .end = end, .run = out };
 
-  *out = NULL;
-  *n_out = 0;
-  if (!container_read_frames (self, read_range, &call, range, error))
-    return FALSE;
-  *out = stored_array_steal (range, n_out);
-  return TRUE;
+  *out = (ShmobjFrameRun){ 0 };
+  return container_read_run (self, read_range, &call, out, error);
 }
 
 static gboolean
@@ -224,19 +217,6 @@ do_extend (StoreTxn *txn, gpointer data, GError **error)
   return TRUE;
 }
 
-/* @bytes: grows by what they need in the store. */
-static gboolean
-check_frames (const ShmobjFrame *frames, gsize n_frames, gsize *bytes, GError **error)
-{
-  for (gsize i = 0; i < n_frames; i++)
-    {
-      if (!stored_check_frame (&frames[i], error))
-        return FALSE;
-      *bytes += frames[i].size + frames[i].type_length + 16;
-    }
-  return TRUE;
-}
-
 gboolean
 shmobj_list_extend_frames (ShmobjList *self,
                            const ShmobjFrame *frames,
@@ -246,7 +226,7 @@ shmobj_list_extend_frames (ShmobjList *self,
   Call call = { .id = container_get_id (self), .frames = frames, .n_frames = n_frames };
   gsize bytes = 1;
 
-  return check_frames (frames, n_frames, &bytes, error) &&
+  return stored_check_frames (frames, n_frames, &bytes, error) &&
          container_write (self, do_extend, &call, bytes, error);
 }
 
@@ -254,41 +234,6 @@ gboolean
 shmobj_list_append_frame (ShmobjList *self, const ShmobjFrame *frame, GError **error)
 {
   return shmobj_list_extend_frames (self, frame, 1, error);
-}
-
-static gboolean
-do_replace (StoreTxn *txn, gpointer data, GError **error)
-{
-  Call *call = data;
-  List list;
-
-  if (!list_edit (&list, txn, call->id, error))
-    return FALSE;
-  if (list.record.object.revision != call->revision)
-    {
-      g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_BUSY,
-                   "The list is at revision %" G_GUINT64_FORMAT ", no longer at %" G_GUINT64_FORMAT,
-                   list.record.object.revision, call->revision);
-      return FALSE;
-    }
-  list_clear (&list);
-  for (gsize i = 0; i < call->n_frames && txn->failure == 0; i++)
-    list_append (&list, &call->frames[i]);
-  list_save (&list);
-  return TRUE;
-}
-
-gboolean
-shmobj_list_replace_frames (
-    ShmobjList *self, guint64 revision, const ShmobjFrame *frames, gsize n_frames, GError **error)
-{
-  Call call = {
-    .id = container_get_id (self), .revision = revision, .frames = frames, .n_frames = n_frames
-  };
-  gsize bytes = 1;
-
-  return check_frames (frames, n_frames, &bytes, error) &&
-         container_write (self, do_replace, &call, bytes, error);
 }
 
 static gboolean

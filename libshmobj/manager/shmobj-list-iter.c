@@ -6,32 +6,41 @@
  * A walk over a [class@Shmobj.List], from [method@Shmobj.List.iterator]. In Vala it is what
  * `foreach (var item in list)` uses.
  *
- * It holds nothing that others would wait for, and it is not a copy: it reads some items at a time
- * and goes by position. What is appended meanwhile it meets at the end; when items are inserted or
- * removed before where it is, it may meet one twice or not at all. For all items of one moment
- * there is [method@Shmobj.List.get_range].
+ * It shows the list as it was at one moment, when the first item was asked for: what others change
+ * afterwards it does not meet. For that it copies the items, so it costs memory of this process
+ * until it is freed, and others never wait for it. Of a list that is larger than that, read parts
+ * with [method@Shmobj.List.get_range].
  *
  * One thread at a time may use it.
  *
  * Since: 1.0
  */
 
-/* The walk is a position and a chunk of items that was read in one go. A chunk is one look into the
- * store, so a long list costs one for many items and no more memory than they need. A death leaves
- * nothing, a forked child walks on by itself. */
+/* The walk is a copy of all items, in the form that they have in the store, made in one look.
+ *
+ * It could also keep the store's old state alive instead, by a read transaction that stays open:
+ * then each walk that somebody forgets to end would pin every page that is changed from then on,
+ * until the store is full for everybody. Or it could read some items at a time and stop with an
+ * error when the list has changed: then a list that changes often could not be walked over at all.
+ * A copy costs only the one who walks, some 20 ns for a small item, and gives NO_SPACE when it is
+ * too large.
+ *
+ * A death leaves nothing; a forked child walks on by itself.
+ */
 
 #include "manager/shmobj-list-iter.h"
 
-#define CHUNK 256
+#include "base/frame.h"
+#include "manager/shmobj-manager-bindings.h"
+#include "manager/stored.h"
 
 struct _ShmobjListIter
 {
   GObject parent_instance;
 
-  ShmobjList *list;        /* (owned) */
-  GVariant *values[CHUNK]; /* (owned): from next to n - 1; the others were given away */
-  guint n, next;
-  gint64 position; /* in the list, of what comes behind values */
+  ShmobjList *list;   /* (owned) (nullable): until it was read */
+  ShmobjFrameRun run; /* what was read */
+  gsize offset;       /* in it, of the next item */
 };
 
 G_DEFINE_FINAL_TYPE (ShmobjListIter, shmobj_list_iter, G_TYPE_OBJECT)
@@ -41,9 +50,8 @@ shmobj_list_iter_finalize (GObject *object)
 {
   ShmobjListIter *self = SHMOBJ_LIST_ITER (object);
 
-  while (self->next < self->n)
-    g_variant_unref (self->values[self->next++]);
-  g_object_unref (self->list);
+  shmobj_frame_run_clear (&self->run);
+  g_clear_object (&self->list);
   G_OBJECT_CLASS (shmobj_list_iter_parent_class)->finalize (object);
 }
 
@@ -80,20 +88,13 @@ shmobj_list_iterator (ShmobjList *self)
   return iter;
 }
 
+/* When that fails it is tried again with the next call. */
 static gboolean
-read_chunk (ShmobjListIter *self, GError **error)
+read_all (ShmobjListIter *self, GError **error)
 {
-  gsize n;
-  g_autofree GVariant **values =
-      shmobj_list_get_range (self->list, self->position, self->position + CHUNK, &n, error);
-
-  if (values == NULL)
+  if (!shmobj_list_get_range_frames (self->list, 0, G_MAXINT64, &self->run, error))
     return FALSE;
-  for (gsize i = 0; i < n; i++)
-    self->values[i] = values[i];
-  self->n = n;
-  self->next = 0;
-  self->position += n;
+  g_clear_object (&self->list);
   return TRUE;
 }
 
@@ -102,21 +103,25 @@ read_chunk (ShmobjListIter *self, GError **error)
  * @self: a walk
  * @error: return location for an error
  *
- * Gives the next item. At the end it may be asked again later, when there is perhaps more.
- *
- * Takes no lock and never blocks. [class@Shmobj.List] names the errors that it can have.
+ * Gives the next item. The first call reads them all; it takes no lock and never blocks.
+ * [class@Shmobj.List] names the errors that it can have.
  *
  * Returns: (transfer full) (nullable): the item; %NULL without an error at the end, else with
- *   @error set
+ *   @error set, as `SHMOBJ_ERROR_INCOMPATIBLE` for an item that only Python reads (the next call
+ *   goes on behind it)
  *
  * Since: 1.0
  */
 GVariant *
 shmobj_list_iter_next_value (ShmobjListIter *self, GError **error)
 {
+  ShmobjFrame frame;
+
   g_return_val_if_fail (SHMOBJ_IS_LIST_ITER (self), NULL);
 
-  if (self->next == self->n && !read_chunk (self, error))
+  if (self->list != NULL && !read_all (self, error))
     return NULL;
-  return self->next < self->n ? self->values[self->next++] : NULL;
+  return shmobj_frame_run_next (&self->run, &self->offset, &frame)
+             ? stored_take_value (&frame, error)
+             : NULL;
 }

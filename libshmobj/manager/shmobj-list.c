@@ -117,20 +117,15 @@ shmobj_list_get (ShmobjList *self, gint64 index, GError **error)
 GVariant **
 shmobj_list_get_range (ShmobjList *self, gint64 start, gint64 end, gsize *n_values, GError **error)
 {
-  ShmobjFrame *frames;
-  GVariant **values;
-  gsize n;
+  ShmobjFrameRun run;
 
   g_return_val_if_fail (SHMOBJ_IS_LIST (self), NULL);
   g_return_val_if_fail (n_values != NULL, NULL);
 
   *n_values = 0;
-  if (!shmobj_list_get_range_frames (self, start, end, &frames, &n, error))
-    return NULL;
-
-  values = stored_take_values (frames, n, error);
-  *n_values = values != NULL ? n : 0;
-  return values;
+  return shmobj_list_get_range_frames (self, start, end, &run, error)
+             ? stored_take_values (&run, n_values, error)
+             : NULL;
 }
 
 /**
@@ -261,18 +256,15 @@ shmobj_list_append (ShmobjList *self, GVariant *value, GError **error)
 gboolean
 shmobj_list_extend (ShmobjList *self, GVariant **values, gsize n_values, GError **error)
 {
-  g_autofree ShmobjFrame *frames = NULL;
+  ShmobjFrame *frames;
   gboolean extended;
 
   g_return_val_if_fail (SHMOBJ_IS_LIST (self), FALSE);
   g_return_val_if_fail (values != NULL || n_values == 0, FALSE);
 
-  frames = g_new0 (ShmobjFrame, n_values);
-  for (gsize i = 0; i < n_values; i++)
-    shmobj_frame_set_variant (&frames[i], g_variant_ref_sink (values[i]));
+  frames = stored_borrow_values (values, n_values);
   extended = shmobj_list_extend_frames (self, frames, n_values, error);
-  for (gsize i = 0; i < n_values; i++)
-    g_variant_unref (values[i]);
+  stored_return_values (values, frames, n_values);
   return extended;
 }
 

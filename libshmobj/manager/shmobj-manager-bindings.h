@@ -41,15 +41,19 @@ SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_list_get_frame (ShmobjList *self, gint64 index, ShmobjFrame *out, GError **error);
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_list_pop_frame (ShmobjList *self, gint64 index, ShmobjFrame *out, GError **error);
-/* An array from g_malloc(), of one consistent state; each frame owns its bytes. */
+/* All of one state; @out is to be cleared. */
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_list_get_range_frames (
-    ShmobjList *self, gint64 start, gint64 end, ShmobjFrame **out, gsize *n_out, GError **error);
-/* Makes these the only items, if the list is still at @revision; else SHMOBJ_ERROR_BUSY. What a
- * language computes from all items (sorting) is tried until nobody came in between. */
+    ShmobjList *self, gint64 start, gint64 end, ShmobjFrameRun *out, GError **error);
+/* As shmobj_list_set_slice(). */
 SHMOBJ_AVAILABLE_IN_1_0
-gboolean shmobj_list_replace_frames (
-    ShmobjList *self, guint64 revision, const ShmobjFrame *frames, gsize n_frames, GError **error);
+gboolean shmobj_list_set_slice_frames (ShmobjList *self,
+                                       gint64 start,
+                                       gint64 end,
+                                       gint64 step,
+                                       const ShmobjFrame *frames,
+                                       gsize n_frames,
+                                       GError **error);
 /* -1 and NOT_FOUND */
 SHMOBJ_AVAILABLE_IN_1_0
 gint64 shmobj_list_index_frame (ShmobjList *self, const ShmobjFrame *value, GError **error);
@@ -94,13 +98,11 @@ shmobj_dict_pop_frame (ShmobjDict *self, const ShmobjFrame *key, ShmobjFrame *ou
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_dict_pop_item_frames (
     ShmobjDict *self, gboolean pickles, ShmobjFrame *key, ShmobjFrame *value, GError **error);
-/* An array from g_malloc() of keys, or of keys and values in turn (then @n_out counts both). */
+/* Keys, or keys and values in turn; @out is to be cleared. */
 SHMOBJ_AVAILABLE_IN_1_0
-gboolean
-shmobj_dict_keys_frames (ShmobjDict *self, ShmobjFrame **out, gsize *n_out, GError **error);
+gboolean shmobj_dict_keys_frames (ShmobjDict *self, ShmobjFrameRun *out, GError **error);
 SHMOBJ_AVAILABLE_IN_1_0
-gboolean
-shmobj_dict_items_frames (ShmobjDict *self, ShmobjFrame **out, gsize *n_out, GError **error);
+gboolean shmobj_dict_items_frames (ShmobjDict *self, ShmobjFrameRun *out, GError **error);
 
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_value_get_frame (ShmobjValue *self, ShmobjFrame *out, GError **error);

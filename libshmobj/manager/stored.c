@@ -33,13 +33,29 @@ stored_check_frame (const ShmobjFrame *frame, GError **error)
 }
 
 gboolean
-stored_load_frame (const StoreBytes *stored, ShmobjFrame *frame, GError **error)
+stored_check_frames (const ShmobjFrame *frames, gsize n_frames, gsize *bytes, GError **error)
 {
-  if (frame_load (stored->data, stored->size, frame))
-    return TRUE;
+  for (gsize i = 0; i < n_frames; i++)
+    {
+      if (!stored_check_frame (&frames[i], error))
+        return FALSE;
+      *bytes += frames[i].size + frames[i].type_length + 16;
+    }
+  return TRUE;
+}
+
+static gboolean
+is_none (const StoreBytes *stored, GError **error)
+{
   g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CORRUPT,
                "A stored value of %" G_GSIZE_FORMAT " bytes is none", stored->size);
   return FALSE;
+}
+
+gboolean
+stored_load_frame (const StoreBytes *stored, ShmobjFrame *frame, GError **error)
+{
+  return frame_load (stored->data, stored->size, frame) || is_none (stored, error);
 }
 
 gboolean
@@ -54,37 +70,38 @@ stored_check_value (const ShmobjFrame *frame, GError **error)
   return FALSE;
 }
 
-static void
-clear_frame (gpointer frame)
-{
-  shmobj_frame_clear (frame);
-}
-
-GArray *
-stored_array_new (void)
-{
-  GArray *frames = g_array_new (FALSE, FALSE, sizeof (ShmobjFrame));
-
-  g_array_set_clear_func (frames, clear_frame);
-  return frames;
-}
-
 gboolean
-stored_array_add (GArray *frames, const StoreBytes *stored, GError **error)
+stored_add (const StoreBytes *stored, ShmobjFrameRun *run, GError **error)
 {
-  ShmobjFrame frame;
+  FrameHeader header;
 
-  if (!stored_load_frame (stored, &frame, error))
-    return FALSE;
-  g_array_append_val (frames, frame);
-  return TRUE;
+  if (G_UNLIKELY (!frame_check_header (stored->data, stored->size, &header)))
+    return is_none (stored, error);
+  if (G_LIKELY (frame_run_add (run, &header, stored->data + sizeof header)))
+    return TRUE;
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE,
+               "There is no memory for a copy of so many values: %" G_GSIZE_FORMAT
+               " bytes were not enough; read some of them at a time",
+               run->room);
+  return FALSE;
 }
 
 ShmobjFrame *
-stored_array_steal (GArray *frames, gsize *n)
+stored_borrow_values (GVariant **values, gsize n)
 {
-  g_array_set_clear_func (frames, NULL);
-  return (ShmobjFrame *) g_array_steal (frames, n);
+  ShmobjFrame *frames = g_new0 (ShmobjFrame, n);
+
+  for (gsize i = 0; i < n; i++)
+    shmobj_frame_set_variant (&frames[i], g_variant_ref_sink (values[i]));
+  return frames;
+}
+
+void
+stored_return_values (GVariant **values, ShmobjFrame *frames, gsize n)
+{
+  for (gsize i = 0; i < n; i++)
+    g_variant_unref (values[i]);
+  g_free (frames);
 }
 
 GVariant *
@@ -98,22 +115,24 @@ stored_take_value (ShmobjFrame *frame, GError **error)
 }
 
 GVariant **
-stored_take_values (ShmobjFrame *frames, gsize n, GError **error)
+stored_take_values (ShmobjFrameRun *run, gsize *n, GError **error)
 {
-  GVariant **values = g_new0 (GVariant *, n + 1);
-  gsize done;
+  GVariant **values = g_new0 (GVariant *, run->n_frames + 1);
+  ShmobjFrame frame;
+  gsize offset = 0;
 
-  for (done = 0; done < n; done++)
-    if ((values[done] = shmobj_frame_steal_variant (&frames[done], error)) == NULL)
+  for (*n = 0; shmobj_frame_run_next (run, &offset, &frame); ++*n)
+    if ((values[*n] = stored_take_value (&frame, error)) == NULL)
       break;
-  for (gsize i = done; i < n; i++)
-    shmobj_frame_clear (&frames[i]);
-  g_free (frames);
-  if (done == n)
-    return values;
+  if (*n == run->n_frames)
+    {
+      shmobj_frame_run_clear (run);
+      return values;
+    }
 
-  for (gsize i = 0; i < done; i++)
-    g_variant_unref (values[i]);
+  while (*n > 0)
+    g_variant_unref (values[--*n]);
   g_free (values);
+  shmobj_frame_run_clear (run);
   return NULL;
 }

@@ -9,6 +9,9 @@
 /* Can @frame be stored? MESSAGE_TOO_LARGE, NOT_REPRESENTABLE (descriptors or references
  * in it). */
 gboolean stored_check_frame (const ShmobjFrame *frame, GError **error);
+/* All of them; @bytes: grows by what they need in the store. */
+gboolean
+stored_check_frames (const ShmobjFrame *frames, gsize n_frames, gsize *bytes, GError **error);
 /* The value of a stored frame, which is copied; FALSE with CORRUPT. */
 gboolean stored_load_frame (const StoreBytes *stored, ShmobjFrame *frame, GError **error);
 /* INCOMPATIBLE when it is a pickle, which only Python reads. */
@@ -17,13 +20,14 @@ gboolean stored_check_value (const ShmobjFrame *frame, GError **error);
  * more than once. */
 typedef gboolean (*StoredCheck) (const ShmobjFrame *frame, GError **error);
 
-/* Frames that a look collects: a GArray that owns them. */
-GArray *stored_array_new (void);
-gboolean stored_array_add (GArray *frames, const StoreBytes *stored, GError **error);
-/* Gives them away: an array from g_malloc(). */
-ShmobjFrame *stored_array_steal (GArray *frames, gsize *n);
+/* Adds a copy of what a look meets. CORRUPT, NO_SPACE. */
+gboolean stored_add (const StoreBytes *stored, ShmobjFrameRun *run, GError **error);
+
+/* Frames of @values, which are sunk, and given back with them. */
+ShmobjFrame *stored_borrow_values (GVariant **values, gsize n);
+void stored_return_values (GVariant **values, ShmobjFrame *frames, gsize n);
 
 /* The value of a frame that is ours, which ends here; NULL with an error. */
 GVariant *stored_take_value (ShmobjFrame *frame, GError **error);
-/* The same for an array from g_malloc(), which ends here; NULL with an error. */
-GVariant **stored_take_values (ShmobjFrame *frames, gsize n, GError **error);
+/* The values of a run, which ends here; NULL with an error. */
+GVariant **stored_take_values (ShmobjFrameRun *run, gsize *n, GError **error);

@@ -128,6 +128,40 @@ any_item (Place *place)
     }
 }
 
+/* What changes many items in one step. */
+static void
+change_part (Place *place, ShmobjList *list, gint64 at, gint64 end, GVariant *item)
+{
+  GVariant *many[] = { item, item, item }, **taken;
+  gsize n;
+
+  switch (g_test_rand_int_range (0, 6))
+    {
+    case 0:
+      g_assert_true (shmobj_list_set_range (list, at, MIN (end, at + 9), many, 3, NULL));
+      break;
+    case 1:
+      shmobj_list_set_slice (list, at, MIN (end, at + 8), 4, many, 2, NULL);
+      break;
+    case 2:
+      g_assert_true (shmobj_list_delete_slice (list, at, end, 3, NULL));
+      break;
+    case 3:
+      g_assert_true (shmobj_list_reverse (list, NULL));
+      break;
+    case 4:
+      if (shmobj_list_get_length (list, NULL) < 20)
+        g_assert_true (shmobj_list_repeat (list, 2, NULL));
+      break;
+    default:
+      taken = shmobj_list_splice (list, at, MIN (end - at, 9), many, 3, &n, NULL);
+      g_assert_nonnull (taken);
+      for (gsize i = 0; i < n; i++)
+        g_variant_unref (taken[i]);
+      g_free (taken);
+    }
+}
+
 static void
 change_list (Place *place, ShmobjList *list)
 {
@@ -136,8 +170,13 @@ change_list (Place *place, ShmobjList *list)
   g_autoptr (GVariant) item = g_variant_take_ref (any_item (place)), popped = NULL;
   GVariant *many[100];
 
-  switch (g_test_rand_int_range (0, 10))
+  switch (g_test_rand_int_range (0, 13))
     {
+    case 7:
+    case 8:
+    case 9:
+      change_part (place, list, at, end, item);
+      break;
     case 0:
       popped = shmobj_list_pop (list, at, NULL);
       break;

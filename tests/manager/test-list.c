@@ -2,58 +2,9 @@
 
 /* Lists against a model: a plain array that undergoes the same calls. */
 
-#include <shmobj.h>
+#include "list-fixture.h"
 
 #include <string.h>
-
-static ShmobjManager *
-new_manager (void)
-{
-  g_autoptr (GError) error = NULL;
-  ShmobjManager *manager = shmobj_manager_new (NULL, NULL, &error);
-
-  g_assert_no_error (error);
-  g_assert_nonnull (manager);
-  return manager;
-}
-
-static ShmobjList *
-new_list (ShmobjManager *manager)
-{
-  g_autoptr (GError) error = NULL;
-  ShmobjList *list = shmobj_manager_open_list (manager, "items", SHMOBJ_OPEN_DEFAULT, NULL, &error);
-
-  g_assert_no_error (error);
-  return list;
-}
-
-static void
-assert_error (gboolean done, GError **error, GQuark domain, int code)
-{
-  g_assert_false (done);
-  g_assert_error (*error, domain, code);
-  g_clear_error (error);
-}
-
-static void
-assert_equals (ShmobjList *list, GPtrArray *model)
-{
-  g_autoptr (GError) error = NULL;
-  gsize n;
-  GVariant **values = shmobj_list_get_range (list, 0, G_MAXINT64, &n, &error);
-
-  g_assert_no_error (error);
-  g_assert_cmpuint (n, ==, model->len);
-  g_assert_cmpint (shmobj_list_get_length (list, NULL), ==, model->len);
-  for (gsize i = 0; i < n; i++)
-    {
-      if (!g_variant_equal (values[i], model->pdata[i]))
-        g_error ("item %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT " is %s, not %s", i, n,
-                 g_variant_print (values[i], TRUE), g_variant_print (model->pdata[i], TRUE));
-      g_variant_unref (values[i]);
-    }
-  g_free (values);
-}
 
 /* Small ones mostly, some that nearly fill a chunk, some with rows of their own. */
 static GVariant *
@@ -176,14 +127,6 @@ one_step (Pair *pair)
     delete_some (pair);
   else
     read_one (pair);
-}
-
-static guint
-slower (void)
-{
-  const char *factor = g_getenv ("SHMOBJ_TEST_SLOWER");
-
-  return factor != NULL ? MAX (atoi (factor), 1) : 1;
 }
 
 static void
@@ -378,60 +321,6 @@ test_keeps_pickles_from_others (void)
   shmobj_frame_clear (&out);
 }
 
-static void
-append_number (ShmobjList *list, int number)
-{
-  g_autoptr (GError) error = NULL;
-
-  shmobj_list_append (list, g_variant_new_int32 (number), &error);
-  g_assert_no_error (error);
-}
-
-static int
-walk_on (ShmobjListIter *iter)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) value = shmobj_list_iter_next_value (iter, &error);
-
-  g_assert_no_error (error);
-  return value != NULL ? g_variant_get_int32 (value) : -1;
-}
-
-static void
-test_walk (void)
-{
-  g_autoptr (ShmobjManager) manager = new_manager ();
-  g_autoptr (ShmobjList) list = new_list (manager);
-  g_autoptr (ShmobjListIter) iter = shmobj_list_iterator (list), left = NULL;
-
-  g_assert_cmpint (walk_on (iter), ==, -1);
-  for (int i = 0; i < 600; i++)
-    append_number (list, i);
-  for (int i = 0; i < 600; i++)
-    g_assert_cmpint (walk_on (iter), ==, i);
-  g_assert_cmpint (walk_on (iter), ==, -1);
-  append_number (list, 600);
-  g_assert_cmpint (walk_on (iter), ==, 600);
-
-  /* one that ends in the middle gives back what it had read */
-  left = shmobj_list_iterator (list);
-  g_assert_cmpint (walk_on (left), ==, 0);
-}
-
-static void
-test_walk_over_removed (void)
-{
-  g_autoptr (ShmobjManager) manager = new_manager ();
-  g_autoptr (ShmobjList) list = new_list (manager);
-  g_autoptr (ShmobjListIter) iter = shmobj_list_iterator (list);
-  g_autoptr (GError) error = NULL;
-
-  append_number (list, 1);
-  shmobj_list_clear (list, &error);
-  g_assert_no_error (error);
-  g_assert_cmpint (walk_on (iter), ==, -1);
-}
-
 int
 main (int argc, char **argv)
 {
@@ -444,7 +333,5 @@ main (int argc, char **argv)
   g_test_add_func ("/list/each-change-is-a-revision", test_counts_revisions);
   g_test_add_func ("/list/refuses-what-it-cannot-hold", test_refuses_what_it_cannot_hold);
   g_test_add_func ("/list/a-pickle-stays-for-python", test_keeps_pickles_from_others);
-  g_test_add_func ("/list/a-walk-meets-every-item-and-what-is-appended", test_walk);
-  g_test_add_func ("/list/a-walk-over-what-was-removed-ends", test_walk_over_removed);
   return g_test_run ();
 }

@@ -19,8 +19,8 @@ const {Gio, GLib} = imports.gi;
 const {carrying, toVariant, toBytes, fromVariant, itemToVariant, itemFromVariant} = imports.overrides.shmobj.values;
 const {adapt, checkOptions, integer, isError, mixIn, timeoutOnly, withDefaults} = imports.overrides.shmobj.calls;
 
-// How many items of a list are read at once while iterating.
-const CHUNK = 256;
+// How often a list that others change is sorted before that is an error; as in the library.
+const SORT_TRIES = 100;
 
 let Shmobj;
 
@@ -208,6 +208,15 @@ class Manager {
     }
 }
 
+// The places of values in their order, as Array.prototype.sort() would order them.
+function sortedPlaces(values, compare) {
+    const places = Array.from(values, (_, i) => i);
+    if (compare !== undefined)
+        return places.sort((i, j) => compare(values[i], values[j]));
+    const texts = values.map(String);
+    return places.sort((i, j) => texts[i] < texts[j] ? -1 : Number(texts[i] > texts[j]));
+}
+
 class List {
     get length() {
         return this.get_length();
@@ -232,12 +241,35 @@ class List {
         return this.contains(value);
     }
 
-    // Some items at a time; goes on with what is there by then.
-    *[Symbol.iterator]() {
-        for (let start = 0, chunk; chunk === undefined || chunk.length === CHUNK; start += CHUNK) {
-            chunk = this.get_range(start, start + CHUNK);
-            yield* chunk;
+    // All items of one moment: what others change meanwhile is not met.
+    [Symbol.iterator]() {
+        return this.get_range()[Symbol.iterator]();
+    }
+
+    // As of an array, in one step. Nothing is held while the function runs: when others have changed the list by then,
+    // it is called again for all items.
+    sort(compare) {
+        for (let i = 0; i < SORT_TRIES; i++) {
+            const revision = this.get_revision();
+            if (this.reorder(revision, sortedPlaces(this.get_range(), compare)))
+                return this;
         }
+        throw new Shmobj.Error({
+            code: Shmobj.Error.BUSY,
+            message: `Others changed the list each of the ${SORT_TRIES} times that it was sorted; keep them out with a lock, ` +
+                'or sort a copy',
+        });
+    }
+
+    reverse() {
+        this._reverse();
+        return this;
+    }
+
+    // As of an array: takes items out, puts others in their place, and returns those that were there; in one step.
+    splice(start, ...rest) {
+        const [count = Number.MAX_SAFE_INTEGER, ...items] = rest;
+        return fromItems.call(this, this._splice(index(start), index(count), itemsToVariants(items)));
     }
 }
 
@@ -342,6 +374,10 @@ const METHODS = {
         pop: {args: [integer(-1)], result: fromItem},
         remove_value: {args: [itemToVariant]},
         delete_range: {args: [index, index]},
+        set_range: {args: [index, index, itemsToVariants]},
+        set_slice: {args: [index, index, index, itemsToVariants]},
+        delete_slice: {args: [index, index, index]},
+        repeat: {args: [index]},
         index: {args: [itemToVariant]},
         count: {args: [itemToVariant]},
         contains: {args: [itemToVariant]},

@@ -310,30 +310,28 @@ static PyObject *
 dict_keys (PyObject *wrapper, PyObject *ignored)
 {
   Target self;
-  ShmobjFrame *frames;
-  gsize n;
+  ShmobjFrameRun run;
   GError *error = NULL;
 
   if (!target_init (&self, wrapper))
     return NULL;
-  if (!shmobj_dict_keys_frames (self.dict, &frames, &n, &error))
+  if (!shmobj_dict_keys_frames (self.dict, &run, &error))
     return errors_raise (error);
-  return frames_to_list (wrapper, frames, n, self.allow_pickle);
+  return frames_to_list (wrapper, &run, self.allow_pickle);
 }
 
 static PyObject *
 dict_items (PyObject *wrapper, PyObject *ignored)
 {
   Target self;
-  ShmobjFrame *frames;
-  gsize n;
+  ShmobjFrameRun run;
   GError *error = NULL;
 
   if (!target_init (&self, wrapper))
     return NULL;
-  if (!shmobj_dict_items_frames (self.dict, &frames, &n, &error))
+  if (!shmobj_dict_items_frames (self.dict, &run, &error))
     return errors_raise (error);
-  return frames_to_pairs (wrapper, frames, n, self.allow_pickle);
+  return frames_to_pairs (wrapper, &run, self.allow_pickle);
 }
 
 static PyObject *

@@ -102,48 +102,58 @@ frames_get (Frames *self, gsize *n)
   return (const ShmobjFrame *) (void *) self->frames->data;
 }
 
-static void
-free_frames (ShmobjFrame *frames, gsize n)
+static PyObject *
+next_value (PyObject *wrapper, ShmobjFrameRun *run, gsize *offset, gboolean allow_pickle)
 {
-  for (gsize i = 0; i < n; i++)
-    shmobj_frame_clear (&frames[i]);
-  g_free (frames);
+  ShmobjFrame frame;
+
+  return shmobj_frame_run_next (run, offset, &frame) ? item_take (wrapper, &frame, allow_pickle)
+                                                     : NULL;
 }
 
-PyObject *
-frames_to_list (PyObject *wrapper, ShmobjFrame *frames, gsize n, gboolean allow_pickle)
+static PyObject *
+next_pair (PyObject *wrapper, ShmobjFrameRun *run, gsize *offset, gboolean allow_pickle)
+{
+  PyObject *key = next_value (wrapper, run, offset, allow_pickle);
+  PyObject *value = key ? next_value (wrapper, run, offset, allow_pickle) : NULL;
+  PyObject *pair = value ? PyTuple_Pack (2, key, value) : NULL;
+
+  Py_XDECREF (key);
+  Py_XDECREF (value);
+  return pair;
+}
+
+typedef PyObject *(*NextFunc) (PyObject *wrapper,
+                               ShmobjFrameRun *run,
+                               gsize *offset,
+                               gboolean allow_pickle);
+
+static PyObject *
+list_of (PyObject *wrapper, ShmobjFrameRun *run, gsize n, NextFunc next, gboolean allow_pickle)
 {
   PyObject *list = PyList_New (n);
+  gsize offset = 0;
 
   for (gsize i = 0; list != NULL && i < n; i++)
     {
-      PyObject *value = item_decode (wrapper, &frames[i], allow_pickle);
+      PyObject *item = next (wrapper, run, &offset, allow_pickle);
 
-      if (value == NULL || PyList_SetItem (list, i, value) < 0)
+      if (item == NULL || PyList_SetItem (list, i, item) < 0)
         Py_CLEAR (list);
     }
 
-  free_frames (frames, n);
+  shmobj_frame_run_clear (run);
   return list;
 }
 
 PyObject *
-frames_to_pairs (PyObject *wrapper, ShmobjFrame *frames, gsize n, gboolean allow_pickle)
+frames_to_list (PyObject *wrapper, ShmobjFrameRun *run, gboolean allow_pickle)
 {
-  PyObject *list = PyList_New (n / 2);
+  return list_of (wrapper, run, run->n_frames, next_value, allow_pickle);
+}
 
-  for (gsize i = 0; list != NULL && i < n / 2; i++)
-    {
-      PyObject *key = codec_decode (&frames[2 * i], allow_pickle);
-      PyObject *value = key ? item_decode (wrapper, &frames[2 * i + 1], allow_pickle) : NULL;
-      PyObject *pair = value ? PyTuple_Pack (2, key, value) : NULL;
-
-      Py_XDECREF (key);
-      Py_XDECREF (value);
-      if (pair == NULL || PyList_SetItem (list, i, pair) < 0)
-        Py_CLEAR (list);
-    }
-
-  free_frames (frames, n);
-  return list;
+PyObject *
+frames_to_pairs (PyObject *wrapper, ShmobjFrameRun *run, gboolean allow_pickle)
+{
+  return list_of (wrapper, run, run->n_frames / 2, next_pair, allow_pickle);
 }

@@ -23,8 +23,8 @@ gboolean frames_add_all (Frames *self, PyObject *values, gboolean allow_pickle);
 /* The frames, good until something is added. */
 const ShmobjFrame *frames_get (Frames *self, gsize *n);
 
-/* A list of what @frames say, read from the container of @wrapper. Frees them and their bytes, also
- * on failure. */
-PyObject *frames_to_list (PyObject *wrapper, ShmobjFrame *frames, gsize n, gboolean allow_pickle);
-/* A list of tuples; the frames are keys and values in turn, @n of both together. */
-PyObject *frames_to_pairs (PyObject *wrapper, ShmobjFrame *frames, gsize n, gboolean allow_pickle);
+/* A list of what the frames of @run say, read from the container of @wrapper. Clears it, also on
+ * failure. */
+PyObject *frames_to_list (PyObject *wrapper, ShmobjFrameRun *run, gboolean allow_pickle);
+/* A list of tuples; the frames are keys and values in turn. */
+PyObject *frames_to_pairs (PyObject *wrapper, ShmobjFrameRun *run, gboolean allow_pickle);

@@ -94,40 +94,86 @@ list_extend (PyObject *wrapper, PyObject *values)
   return result;
 }
 
-/* _replace (revision, values): whether the list was still at that revision */
+/* set_slice (start, end, step, values); bounds beyond 64 bits were cut by the caller. */
 static PyObject *
-list_replace (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n)
+list_set_slice (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n)
 {
   Target self;
   Frames all;
-  guint64 revision;
+  gint64 bounds[3];
   GError *error = NULL;
   PyObject *result = NULL;
 
-  if (n != 2)
-    return PyErr_Format (PyExc_TypeError, "takes a revision and values");
-  revision = PyLong_AsUnsignedLongLong (arguments[0]);
-  if (PyErr_Occurred () || !target_init (&self, wrapper))
+  if (n != 4)
+    return PyErr_Format (PyExc_TypeError, "takes a start, an end, a step and values");
+  for (gsize i = 0; i < G_N_ELEMENTS (bounds); i++)
+    if (!index_of (arguments[i], PyExc_IndexError, &bounds[i]))
+      return NULL;
+  if (!target_init (&self, wrapper))
     return NULL;
 
   frames_init (&all);
-  if (frames_add_all (&all, arguments[1], self.allow_pickle))
+  if (frames_add_all (&all, arguments[3], self.allow_pickle))
     {
       gsize n_frames;
       const ShmobjFrame *frames = frames_get (&all, &n_frames);
       gboolean done;
 
       Py_BEGIN_ALLOW_THREADS;
-      done = shmobj_list_replace_frames (self.list, revision, frames, n_frames, &error);
+      done = shmobj_list_set_slice_frames (self.list, bounds[0], bounds[1], bounds[2], frames,
+                                           n_frames, &error);
       Py_END_ALLOW_THREADS;
-
-      if (!done && g_error_matches (error, SHMOBJ_ERROR, SHMOBJ_ERROR_BUSY) &&
-          shmobj_container_get_revision (SHMOBJ_CONTAINER (self.list), NULL) != revision)
-        g_clear_error (&error);
-      result = done || error == NULL ? PyBool_FromLong (done) : errors_raise (error);
+      result = ended (done, error, NO_ITEM);
     }
   frames_clear (&all);
   return result;
+}
+
+/* From a list of numbers. (owned); NULL with an exception. */
+static guint64 *
+numbers_of (PyObject *list, gsize *n)
+{
+  Py_ssize_t length = PyList_Check (list) ? PyList_Size (list) : -1;
+  guint64 *numbers;
+
+  if (length < 0)
+    return (guint64 *) PyErr_Format (PyExc_TypeError, "an order is a list of numbers");
+
+  numbers = g_new (guint64, length + 1);
+  for (*n = 0; *n < (gsize) length; ++*n)
+    {
+      numbers[*n] = PyLong_AsUnsignedLongLong (PyList_GetItem (list, *n));
+      if (numbers[*n] == G_MAXUINT64 && PyErr_Occurred ())
+        {
+          g_free (numbers);
+          return NULL;
+        }
+    }
+  return numbers;
+}
+
+/* reorder (revision, order): whether the list was still at that revision */
+static PyObject *
+list_reorder (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n)
+{
+  Target self;
+  guint64 revision, *order;
+  gsize n_order;
+  GError *error = NULL;
+  gboolean done;
+
+  if (n != 2)
+    return PyErr_Format (PyExc_TypeError, "takes a revision and an order");
+  revision = PyLong_AsUnsignedLongLong (arguments[0]);
+  if (PyErr_Occurred () || !target_init (&self, wrapper) ||
+      (order = numbers_of (arguments[1], &n_order)) == NULL)
+    return NULL;
+
+  Py_BEGIN_ALLOW_THREADS;
+  done = shmobj_list_reorder (self.list, revision, order, n_order, &error);
+  Py_END_ALLOW_THREADS;
+  g_free (order);
+  return error == NULL ? PyBool_FromLong (done) : errors_raise (error);
 }
 
 typedef gboolean (*PlaceFunc) (ShmobjList *list,
@@ -216,9 +262,8 @@ static PyObject *
 list_get_range (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n)
 {
   Target self;
-  ShmobjFrame *frames;
+  ShmobjFrameRun run;
   gint64 start, end;
-  gsize n_frames;
   GError *error = NULL;
 
   if (n != 2)
@@ -227,9 +272,9 @@ list_get_range (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n)
       !index_of (arguments[1], PyExc_IndexError, &end))
     return NULL;
 
-  if (!shmobj_list_get_range_frames (self.list, start, end, &frames, &n_frames, &error))
+  if (!shmobj_list_get_range_frames (self.list, start, end, &run, &error))
     return errors_raise (error);
-  return frames_to_list (wrapper, frames, n_frames, self.allow_pickle);
+  return frames_to_list (wrapper, &run, self.allow_pickle);
 }
 
 static void
@@ -381,7 +426,12 @@ PyMethodDef list_methods[] = {
   { "append", list_append, METH_O, "append(value)\n--\n\nAdds an item at the end." },
   { "extend", list_extend, METH_O,
     "extend(values)\n--\n\nAdds items at the end, all of them in one step." },
-  { "_replace", AS_METHOD (list_replace), METH_FASTCALL, NULL },
+  { "set_slice", AS_METHOD (list_set_slice), METH_FASTCALL,
+    "set_slice(start, end, step, values)\n--\n\nReplaces items, all of them in one step." },
+  { "reorder", AS_METHOD (list_reorder), METH_FASTCALL,
+    "reorder(revision, order)\n--\n\nPuts the items in another order, if the list still is at "
+    "that\n"
+    "revision. Returns whether it was." },
   { "insert", AS_METHOD (list_insert), METH_FASTCALL,
     "insert(position, value)\n--\n\nAdds an item before a position." },
   { "set", AS_METHOD (list_set), METH_FASTCALL, "set(index, value)\n--\n\nReplaces an item." },

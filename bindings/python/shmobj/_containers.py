@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Shmobj.List and Shmobj.Dict with the methods of list and dict, Shmobj.Value as a property.
 
-Each call is one look at what is shared, or one change of it. Iterating reads some items at a time,
-and like iterating over a list goes on with what is there by then.
+Each call is one look at what is shared, or one change of it. Iterating is one look too: what others change
+meanwhile is not met.
 
 Containers of the same manager can be items; what is then read is the same container, live."""
 
@@ -14,8 +14,8 @@ from gi.repository import GLib
 
 from . import _asyncio, _errors, _values, _wrap
 
-CHUNK = 256
 END = 2**63 - 1
+SORT_TRIES = 100  # as in the library
 SHOWN_DEPTH = 10  # containers may contain each other, and themselves
 
 ANY = object()
@@ -100,8 +100,12 @@ def _bound(bound, otherwise):
 
 
 def _bounds(index):
-    """Start and end of a slice without a step; as in Python they may count from the end."""
-    return _bound(index.start, 0), _bound(index.stop, END)
+    """Start, end and step of a slice; as in Python they may count from the end."""
+    step = _bound(index.step, 1)
+    if step == 0:
+        raise ValueError("slice step cannot be zero")
+    first, last = (0, END) if step > 0 else (END, -END)
+    return _bound(index.start, first), _bound(index.stop, last), step
 
 
 def _index(position):
@@ -113,54 +117,38 @@ def _index(position):
 
 class ListMethods(_Common):
     def _get_slice(self, index):
-        if index.step in (None, 1):
-            return self.get_range(*_bounds(index))
-        return self.copy()[index]
-
-    def _change(self, work):
-        """What work does to a plain list of all items, as one step: done anew when somebody else came
-        in between."""
-        while True:
-            revision, items = self.get_revision(), self.copy()
-            work(items)
-            if self._replace(revision, items):
-                return
+        start, end, step = _bounds(index)
+        return self.get_range(start, end) if step == 1 else self.copy()[index]
 
     def _set_slice(self, index, values):
-        values = list(values)
-        self._change(lambda items: items.__setitem__(index, values))
+        self.set_slice(*_bounds(index), list(values))
 
     def __delitem__(self, index):
-        if not isinstance(index, slice):
-            self.pop(_index(index))
-        elif index.step in (None, 1):
-            self.delete_range(*_bounds(index))
+        if isinstance(index, slice):
+            self.delete_slice(*_bounds(index))
         else:
-            self._change(lambda items: items.__delitem__(index))
+            self.pop(_index(index))
 
     def sort(self, *, key=None, reverse=False):
-        """Sorts the items. The key function may be called again for all of them."""
-        self._change(lambda items: items.sort(key=key, reverse=reverse))
-
-    def reverse(self):
-        """Turns the order of the items round."""
-        self._change(list.reverse)
+        """Sorts the items, in one step. Nothing is held while the key function runs: when others have changed
+        the list by then, it is called again for all of them. Busy, when they do so each time."""
+        for _ in range(SORT_TRIES):
+            revision, items = self.get_revision(), self.copy()
+            keys = items if key is None else [key(item) for item in items]
+            if self.reorder(revision, sorted(range(len(keys)), key=keys.__getitem__, reverse=reverse)):
+                return
+        raise _errors.Busy(f"Others changed the list each of the {SORT_TRIES} times that it was sorted; keep them out "
+                           "with a lock, or sort a copy")
 
     def __imul__(self, times):
-        self._change(lambda items: items.__imul__(times))
+        self.repeat(operator.index(times))
         return self
 
     def _index_between(self, arguments):
         return self.copy().index(*arguments)
 
     def __iter__(self):
-        start = 0
-        while True:
-            chunk = self.get_range(start, start + CHUNK)
-            yield from chunk
-            if len(chunk) < CHUNK:
-                return
-            start += CHUNK
+        return iter(self.copy())
 
     def __reversed__(self):
         return reversed(self.copy())
@@ -284,7 +272,10 @@ def plain_list_methods(cls):
             return self._get_slice(position) if isinstance(position, slice) else self.get(position)
 
         def __setitem__(self, position, value):
-            self.set(position, value)
+            if isinstance(position, slice):
+                self._set_slice(position, value)
+            else:
+                self.set(position, value)
 
         def __contains__(self, value):
             return self.contains(value)
@@ -309,9 +300,6 @@ def plain_list_methods(cls):
         def extend(self, values):
             extend(self, list(values))
 
-        def _replace(self, revision, items):
-            raise _errors.NotSupported("Changing all items in one step needs the extension _shmobj")
-
     return Plain
 
 
@@ -322,7 +310,7 @@ def _pair(key, value):
 
 def plain_dict_methods(cls):
     """What the extension does for dicts, without it."""
-    lookup, set_, contains, pop, set_default = cls.lookup, cls.set, cls.contains, cls.pop, cls.set_default
+    get, set_, contains, pop, set_default = cls.get, cls.set, cls.contains, cls.pop, cls.set_default
     update, get_length = cls.update, cls.get_length
     nothing = object()
 
@@ -331,15 +319,20 @@ def plain_dict_methods(cls):
             return get_length(self)
 
         def __getitem__(self, key):
-            # a value that is nothing is not a missing one: lookup says None to both
-            value = lookup(self, _values.key_of(key))
-            if value is None and not contains(self, _values.key_of(key)):
-                raise KeyError(key)
-            return value
+            plain = _values.key_of(key)
+            while True:
+                try:
+                    return get(self, plain)
+                except _errors.NotFound:
+                    if not contains(self, plain):  # where the dict itself is gone, this is what says so
+                        break
+            raise KeyError(key)
 
         def get(self, key, default=None):
-            value = lookup(self, _values.key_of(key))
-            return default if value is None and not contains(self, _values.key_of(key)) else value
+            try:
+                return self[key]
+            except KeyError:
+                return default
 
         def __contains__(self, key):
             return contains(self, _values.key_of(key))

@@ -24,7 +24,7 @@ from . import _errors, _values
 RAW = {"to_handle", "new_from_handle", "get_reference"}
 
 # Other booleans of calls that can fail only say that they did not, which Python says by not raising.
-QUESTIONS = {"contains", "poll", "compare_and_set"}
+QUESTIONS = {"contains", "poll", "compare_and_set", "reorder"}
 
 # Their values may be other containers.
 CONTAINERS = {"Container", "List", "Dict", "Value", "ListIter"}

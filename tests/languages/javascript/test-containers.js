@@ -99,8 +99,64 @@ test('list/iterating-over-many', () => {
         equal(number, seen++);
         if (number < 10)
             list.append(1000 + number);
+        if (number === 500)
+            list.set_range(0, 1000, []);
     }
-    equal(seen, 1010, 'goes on with what was appended');
+    equal([seen, list.length], [1000, 10], 'what is changed meanwhile is not met');
+});
+
+test('list/parts-in-one-step', () => {
+    const list = manager.list();
+    list.extend([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    const plain = [...list];
+    for (const [start, ...rest] of [[2, 3], [2, 0, 'a', 'b'], [-2, 1, null], [5], [1, 2, [1], {b: 2}], [-100, -5, 'first'], [100, 1, 'last']])
+        equal([list.splice(start, ...rest), [...list]], [plain.splice(start, ...rest), plain]);
+    list.set_range(1, -1, [1, 2, 3]);
+    equal([...list], ['first', 1, 2, 3, 'last']);
+    list.set_slice(0, 5, 2, ['a', 'b', 'c']);
+    equal([...list], ['a', 1, 'b', 3, 'c']);
+    list.delete_slice(-1, -10, -2);
+    equal([...list], [1, 3]);
+    list.repeat(3);
+    equal([...list], [1, 3, 1, 3, 1, 3]);
+    throws(() => list.set_slice(0, 5, 2, [1]), Gio.IOErrorEnum, Gio.IOErrorEnum.INVALID_ARGUMENT);
+    for (const wrong of [() => list.splice(), () => list.splice(0.5), () => list.set_range(0, 1, 5), () => list.splice(0, '1')])
+        throws(wrong, TypeError);
+    throws(() => list.splice(0, 1, new Set()), Shmobj.Error, Shmobj.Error.NOT_REPRESENTABLE);
+    equal(list.length, 6);
+});
+
+test('list/in-another-order', () => {
+    const list = manager.list();
+    for (const type of ['y', 'n', 'q', 'y'])
+        list._append(new GLib.Variant(type, list.length * 7 % 4));
+    list.sort((a, b) => a - b);
+    equal([...list], [0, 1, 2, 3]);
+    equal([0, 1, 2, 3].map(i => list._get(i).get_type_string()), ['y', 'y', 'q', 'n']);
+    equal(list.reverse(), list);
+    equal([...list], [3, 2, 1, 0]);
+    const words = ['b', 10, 9, 'a', null, true, [1, 2], 'B'];
+    list.set_range(0, 9, words);
+    equal([...list.sort()], [...words].sort());
+    list.set_range(0, 9, ['bb', 'a', 'cc', 'd']);
+    equal([...list.sort((a, b) => b.length - a.length)], ['bb', 'cc', 'a', 'd']);
+    throws(() => list.sort(() => {
+        throw new RangeError('no order');
+    }), RangeError);
+    throws(() => list.sort(5), TypeError);
+    throws(() => list.sort((a, b) => list.set(0, 'bb') - b.length), Shmobj.Error, Shmobj.Error.BUSY);
+    equal([...list], ['bb', 'cc', 'a', 'd']);
+    let meddled = false;
+    list.sort((a, b) => {
+        if (!meddled)
+            list.append('e');
+        meddled = true;
+        return b.length - a.length;
+    });
+    equal([...list], ['bb', 'cc', 'a', 'd', 'e']);
+    const revision = list.get_revision();
+    equal([list.reorder(revision, [4, 3, 2, 1, 0]), list.reorder(revision, [4, 3, 2, 1, 0])], [true, false]);
+    equal(list.get(0), 'e');
 });
 
 test('list/integers-of-all-widths-are-equal', () => {

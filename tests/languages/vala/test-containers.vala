@@ -41,10 +41,49 @@ void test_list_loop () {
       list.append (i);
     foreach (var number in list.get_range ())
       sum += (int) number;
-    foreach (var number in list)
+    foreach (var number in list) {
       sum -= (int) number;
-    assert (sum == 0);
+      if ((int) number == 300)
+        list.set_range (0, 600, { -1, -1 });
+    }
+    assert (sum == 0 && list.get_length () == 2);
   });
+}
+
+void test_list_order () {
+  check ((manager) => {
+    var list = manager.open_list ();
+
+    list.extend ({ "bb", "a", "cc", "d" });
+    list.sort ((a, b) => ((string) a).length - ((string) b).length);
+    assert (text (list) == "a d bb cc");
+    list.reverse ();
+    list.repeat (2);
+    assert (text (list) == "cc bb d a cc bb d a");
+    var taken = list.splice (-3, 2, { "x" });
+    assert (taken.length == 2 && (string) taken[0] == "bb" && text (list) == "cc bb d a cc x a");
+    list.set_slice (int64.MAX, int64.MIN, -3, { "1", "2", "3" });
+    assert (text (list) == "3 bb d 2 cc x 1");
+    list.delete_slice (0, 7, 2);
+    assert (text (list) == "bb 2 x");
+
+    var revision = list.get_revision ();
+    assert (list.reorder (revision, { 2, 1, 0 }) && !list.reorder (revision, { 2, 1, 0 }));
+    assert (text (list) == "x 2 bb");
+    try {
+      list.set_slice (0, 3, 2, { "1" });
+      assert_not_reached ();
+    } catch (IOError.INVALID_ARGUMENT error) {
+    }
+  });
+}
+
+string text (Shmobj.List list) throws Error {
+  string[] words = {};
+
+  foreach (var word in list)
+    words += (string) word;
+  return string.joinv (" ", words);
 }
 
 void test_dict () {
@@ -195,6 +234,7 @@ int main (string[] args) {
   Test.init (ref args);
   Test.add_func ("/vala/list/is-indexed-and-assigned-to", test_list);
   Test.add_func ("/vala/list/in-a-loop", test_list_loop);
+  Test.add_func ("/vala/list/in-another-order", test_list_order);
   Test.add_func ("/vala/dict/is-indexed-and-assigned-to", test_dict);
   Test.add_func ("/vala/value/counts-and-compares", test_value);
   Test.add_func ("/vala/container/is-the-parent-of-all", test_container);
