@@ -3,42 +3,38 @@
 /* Attach: the handle of an object, for who links the library.
  *
  * Who has the descriptors has all of the object, so a program in a sandbox, which may talk to us
- * and see what the interfaces show, is not given them. It is recognised as desktop portals do it:
- * the bus tells the caller's pid, and a Flatpak has .flatpak-info at its root. If the pid is not
- * known, or its root cannot be looked at, the answer is no.
+ * and see what the interfaces show, is not given them (bus/sandbox.h). Who the caller is the bus
+ * tells: its pid, a pidfd if the bus is new enough, and its security label.
  */
 
 #include "bus/attach.h"
 
-#include "base/shmobj-error.h"
+#include "bus/sandbox.h"
 #include "objects/shmobj-shareable.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-static GError *
-refuse (const char *why)
+/* What is known about a caller while the bus is asked whether it still lives. */
+typedef struct
 {
-  return g_error_new (G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
-                      "The object itself is not given away: %s. Use its other methods", why);
+  int process; /* (owned): its directory in /proc */
+  char *label; /* (owned) (nullable) */
+} Caller;
+
+static void
+caller_free (Caller *caller)
+{
+  close (caller->process);
+  g_free (caller->label);
+  g_free (caller);
 }
 
-/* NULL, or why the process is not trusted with descriptors. */
 static GError *
-check_process (guint32 pid)
+unknown_caller (void)
 {
-  g_autofree char *path = g_strdup_printf ("/proc/%u/root", pid);
-  int root = open (path, O_RDONLY | O_NONBLOCK | O_DIRECTORY | O_CLOEXEC | O_NOCTTY);
-  GError *error = NULL;
-  struct stat st;
-
-  if (root < 0)
-    return refuse ("it cannot be seen whether the caller is in a sandbox");
-  if (fstatat (root, ".flatpak-info", &st, AT_SYMLINK_NOFOLLOW) == 0)
-    error = refuse ("the caller is in a sandbox");
-  close (root);
-  return error;
+  return g_error_new (G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
+                      "The object itself is not given away: it is not known who the caller is. Use "
+                      "its other methods");
 }
 
 static void
@@ -59,27 +55,77 @@ hand_over (BusCall *call)
   bus_call_return (call, g_variant_new ("(s@a{sv}@ah)", name, properties, indexes), fds);
 }
 
+/* The caller lives: so what was opened for its pid is its own. */
 static void
-judge (BusCall *call, guint32 pid)
+on_alive (BusCall *call, gboolean alive)
 {
-  GError *error = pid != 0 ? check_process (pid) : refuse ("it is not known who the caller is");
+  Caller *caller = g_steal_pointer (&call->data);
+  GError *error = NULL;
 
+  if (!alive)
+    error = unknown_caller ();
+  else
+    (void) bus_process_is_outside (caller->process, caller->label, &error);
+  caller_free (caller);
   if (error == NULL)
     hand_over (call);
   else
     bus_call_return_error (call, error);
 }
 
+/* Takes over nothing. */
+static void
+judge (BusCall *call, guint32 pid, int pidfd, const char *label)
+{
+  GError *error = NULL;
+  int process = bus_process_open (pid, pidfd, &error);
+  Caller *caller;
+
+  if (process < 0)
+    {
+      bus_call_return_error (call, error);
+      return;
+    }
+  caller = g_new (Caller, 1);
+  *caller = (Caller){ process, g_strdup (label) };
+  call->data = caller;
+  bus_call_ask_alive (call, on_alive);
+}
+
+/* -1 when the bus sends none. */
+static int
+take_pidfd (GVariant *credentials, GUnixFDList *fds)
+{
+  gint32 index;
+
+  if (fds == NULL || !g_variant_lookup (credentials, "ProcessFD", "h", &index))
+    return -1;
+  return g_unix_fd_list_get (fds, index, NULL);
+}
+
 static void
 on_credentials (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  g_autoptr (GVariant) reply =
-      g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, NULL);
+  g_autoptr (GUnixFDList) fds = NULL;
+  g_autoptr (GVariant) reply = g_dbus_connection_call_with_unix_fd_list_finish (
+      G_DBUS_CONNECTION (source), &fds, result, NULL);
+  g_autoptr (GVariant) credentials = NULL;
+  const char *label = NULL;
   guint32 pid = 0;
+  int pidfd;
 
-  if (reply != NULL)
-    g_variant_get (reply, "(u)", &pid);
-  judge (user_data, pid);
+  if (reply == NULL)
+    {
+      bus_call_return_error (user_data, unknown_caller ());
+      return;
+    }
+  credentials = g_variant_get_child_value (reply, 0);
+  (void) g_variant_lookup (credentials, "ProcessID", "u", &pid);
+  (void) g_variant_lookup (credentials, "LinuxSecurityLabel", "^&ay", &label);
+  pidfd = take_pidfd (credentials, fds);
+  judge (user_data, pid, pidfd, label);
+  if (pidfd >= 0)
+    close (pidfd);
 }
 
 void
@@ -89,10 +135,10 @@ bus_attach_start (BusCall *call)
   GCredentials *peer = g_dbus_connection_get_peer_credentials (connection);
 
   if (bus_call_sender (call)[0] != '\0')
-    g_dbus_connection_call (connection, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                            "org.freedesktop.DBus", "GetConnectionUnixProcessID",
-                            g_variant_new ("(s)", bus_call_sender (call)), G_VARIANT_TYPE ("(u)"),
-                            G_DBUS_CALL_FLAGS_NONE, -1, NULL, on_credentials, call);
+    g_dbus_connection_call_with_unix_fd_list (
+        connection, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+        "GetConnectionCredentials", g_variant_new ("(s)", bus_call_sender (call)),
+        G_VARIANT_TYPE ("(a{sv})"), G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL, on_credentials, call);
   else
-    judge (call, peer != NULL ? MAX (g_credentials_get_unix_pid (peer, NULL), 0) : 0);
+    judge (call, peer != NULL ? MAX (g_credentials_get_unix_pid (peer, NULL), 0) : 0, -1, NULL);
 }

@@ -132,6 +132,80 @@ test_get_waits (void)
   answer_clear (&second);
 }
 
+static void
+start_acquire (GDBusConnection *connection, const char *path, Answer *answer)
+{
+  *answer = (Answer){ 0 };
+  g_dbus_connection_call (connection, SERVICE, path, IFACE ("Lock"), "Acquire",
+                          g_variant_new ("(xa{sv})", (gint64) -1, NULL), NULL,
+                          G_DBUS_CALL_FLAGS_NONE, 60000, NULL, on_answer, answer);
+}
+
+/* Ten clients with thirty calls each that wait for messages, room, and a lock that is held: every
+ * other call is answered, and each message goes to one of those who wait. */
+static void
+test_hundreds_wait (void)
+{
+  enum
+  {
+    CLIENTS = 10,
+    CALLS = 30,
+    ALL = CLIENTS * CALLS
+  };
+  g_autofree char *path = bus_open (bus, "queue", "crowded", "{}");
+  g_autofree char *lock_path = bus_open (bus, "lock", "crowded lock", "{}");
+  g_autoptr (ShmobjQueue) queue = must_open_queue ("crowded");
+  g_autoptr (ShmobjLock) lock = shmobj_manager_open_lock (manager, "crowded lock", 0, NULL, NULL);
+  GDBusConnection *clients[CLIENTS];
+  g_autofree Answer *gets = g_new0 (Answer, ALL);
+  Answer acquires[CLIENTS];
+  gboolean seen[ALL] = { FALSE };
+
+  g_assert_true (shmobj_lock_acquire (lock, -1, NULL, NULL));
+  for (guint i = 0; i < CLIENTS; i++)
+    {
+      clients[i] = bus_connect ();
+      start_acquire (clients[i], lock_path, &acquires[i]);
+      for (guint j = 0; j < CALLS; j++)
+        start_get (clients[i], path, 20 * G_USEC_PER_SEC, &gets[i * CALLS + j]);
+    }
+  for (gint32 i = 0; i < ALL; i++)
+    {
+      g_variant_unref (bus_property (bus, path, IFACE ("Queue"), "Size"));
+      g_assert_true (shmobj_queue_put (queue, g_variant_new_int32 (i), 0, NULL, NULL));
+    }
+  for (guint i = 0; i < ALL; i++)
+    {
+      g_autoptr (GVariant) value = NULL;
+      gint32 number;
+
+      bus_until (gets[i].done);
+      g_assert_no_error (gets[i].error);
+      g_variant_get (gets[i].reply, "(v)", &value);
+      number = g_variant_get_int32 (value);
+      g_assert_false (seen[number]);
+      seen[number] = TRUE;
+      answer_clear (&gets[i]);
+    }
+
+  /* the lock goes from one to the next, as each leaves */
+  g_assert_true (shmobj_lock_release (lock, NULL));
+  for (guint left = CLIENTS; left > 0; left--)
+    {
+      guint i = 0;
+
+      bus_until (({
+        for (i = 0; i < CLIENTS && (clients[i] == NULL || !acquires[i].done); i++)
+          ;
+        i < CLIENTS;
+      }));
+      g_assert_no_error (acquires[i].error);
+      answer_clear (&acquires[i]);
+      g_assert_true (g_dbus_connection_close_sync (clients[i], NULL, NULL));
+      g_clear_object (&clients[i]);
+    }
+}
+
 /* A process of its own: waits in Get, says so, and goes on waiting. */
 static int
 client_that_waits (const char *path)
@@ -425,6 +499,7 @@ main (int argc, char **argv)
   g_test_add_func ("/bus-queue/put-and-get", test_put_get);
   g_test_add_func ("/bus-queue/bad-options-are-refused", test_options);
   g_test_add_func ("/bus-queue/waiting-blocks-nobody", test_get_waits);
+  g_test_add_func ("/bus-queue/hundreds-wait-and-nobody-is-held-up", test_hundreds_wait);
   g_test_add_func ("/bus-queue/killed-client-takes-no-message", test_killed_client);
   g_test_add_func ("/bus-queue/leaving-client-takes-no-message", test_leaving_clients);
   g_test_add_func ("/bus-queue/pickle-stays", test_pickle);

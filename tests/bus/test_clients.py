@@ -2,6 +2,7 @@
 """The service, used by clients that know nothing of this library, and the column "on D-Bus" of the page Values."""
 
 import math
+import mmap
 import os
 import pathlib
 import shutil
@@ -138,6 +139,24 @@ class DBusPython(unittest.TestCase):
         self.assertEqual(caught.exception.get_dbus_name(), "org.shmobj.Error.Full")
         self.assertEqual(Shmobj.Manager.new("session").queue("q").get(), "a")
         self.assertEqual(tuple(queue.Get(0)), ("b", 1))
+
+    def test_value_event_and_memory(self):
+        value = self.open("value", "sum", "Value", initial=40)
+        self.assertEqual((value.Add(2), value.Read()), (42, 42))
+        self.assertEqual((value.CompareAndSet(41, 0), value.CompareAndSet(42, "done")), (False, True))
+        self.assertEqual(Shmobj.Manager.new("session").value("sum").get(), "done")
+
+        event = self.open("event", "bell", "Event")
+        self.assertFalse(event.Wait(dbus.Int64(1)))
+        event.Set()
+        self.assertTrue(event.Wait(dbus.Int64(-1)))
+
+        memory = self.open("shared-memory", "page", "SharedMemory", size=dbus.UInt64(100))
+        memory.Write(dbus.UInt64(10), dbus.ByteArray(b"hello"))
+        self.assertEqual(bytes(memory.Read(dbus.UInt64(10), dbus.UInt64(5), byte_arrays=True)), b"hello")
+        _class, _properties, descriptors = memory.Attach()
+        with mmap.mmap(descriptors[0].take(), 100) as mapped:
+            self.assertEqual(mapped[10:15], b"hello")
 
     def test_one_key_whatever_client(self):
         """The integer 1, as each client sends it: one key."""
