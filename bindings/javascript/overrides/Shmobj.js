@@ -320,6 +320,20 @@ class Value {
     }
 }
 
+class Item {
+    get value() {
+        return this.get_value();
+    }
+}
+
+class ListModel {
+    // As newer versions of gjs do for every list model.
+    *[Symbol.iterator]() {
+        for (let i = 0; i < this.get_n_items(); i++)
+            yield this.get_item(i);
+    }
+}
+
 const index = integer();
 const METHODS = {
     Queue: {
@@ -401,6 +415,7 @@ const METHODS = {
         add: {args: [toVariant], result: fromVariant},
         compare_and_set: {args: [itemToVariant, itemToVariant]},
     },
+    Item: {get_value: {result: value => value === null ? undefined : fromVariant(value)}},
 };
 
 // Handles of a class: Shmobj.Queue.take_inherited('jobs') cannot give anything but a queue.
@@ -409,7 +424,7 @@ function addSharing(cls) {
     cls.take_inherited = name => Shmobj.Shareable.take_inherited(name, cls);
 }
 
-const MEMBERS = {Queue, Message, Connection, Listener, Pipe, Lock, Manager, List, Dict, Value};
+const MEMBERS = {Queue, Message, Connection, Listener, Pipe, Lock, Manager, List, Dict, Value, Item, ListModel};
 
 // An exception in here would make the import fail, so what the library has not is left alone.
 var _init = function () {

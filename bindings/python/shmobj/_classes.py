@@ -70,6 +70,7 @@ def adapt(module, extension):
     give(module.List, _containers.ListMethods, _containers.plain_list_methods)
     give(module.Dict, _containers.DictMethods, _containers.plain_dict_methods)
     give(module.Value, _containers.ValueMethods, lambda _: _containers.PlainWaiting)
+    _add(module.Item, _containers.ItemMethods)
     _add(module.Manager, _manager.methods(module))
     give(module.Event, _locks.EventMethods, _locks.plain_event_methods)
 

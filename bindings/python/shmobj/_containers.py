@@ -245,6 +245,16 @@ class ValueMethods(_Referring):
         return f"Shmobj.Value({self.get()!r})"
 
 
+class ItemMethods:
+    @property
+    def value(self):
+        """What the list has there."""
+        return self.get_value()
+
+    def __repr__(self):
+        return f"Shmobj.Item({self.value!r})"
+
+
 def _translating(call, exception):
     """The call, with NotFound as the exception that Python's own type has for it."""
 

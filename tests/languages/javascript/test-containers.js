@@ -291,6 +291,30 @@ test('container/inside-of-others', () => {
     throws(() => manager.open_reference(new GLib.Variant('s', 'x')), Gio.IOErrorEnum, Gio.IOErrorEnum.INVALID_ARGUMENT);
 });
 
+test('list-model/follows-the-list', async () => {
+    const list = manager.list();
+    list.extend([1, 'two', null]);
+    const model = Shmobj.ListModel.new(list);
+    const told = [];
+    const values = () => [...model].map(item => item.value);
+    equal(values(), [1, 'two', null]);
+    const two = model.get_item(1);
+    let changed;
+    model.connect('items-changed', (_, ...what) => {
+        told.push(what);
+        changed();
+    });
+    const next = new Promise(resolve => (changed = resolve));
+    list.pop(0);
+    list.append([4]);
+    equal(model.get_n_items(), 3); // not before the main loop runs
+    await next;
+    equal(told, [[0, 1, 0], [2, 0, 1]]);
+    equal(values(), ['two', null, [4]]);
+    isTrue(model.get_item(0) === two);
+    equal(new Shmobj.ListModel({list}).get_n_items(), 3);
+});
+
 test('queue/many', () => {
     const queue = manager.queue();
     equal(queue.put_many([1, 'two', null]), 3);

@@ -105,6 +105,37 @@ class Async(unittest.TestCase):
         self.assertIsInstance(error, Shmobj.Cancelled)
 
 
+    def test_wait_async_of_a_container(self):
+        shared = Shmobj.Manager().list()
+        GLib.idle_add(lambda: shared.append(1))
+        revision = self.outcome(lambda done: shared.wait_async(1, LONG, None, done), Shmobj.List.wait_finish)
+        self.assertEqual(revision, 2)
+        error = self.outcome(lambda done: shared.wait_async(2, 0.005, None, done), Shmobj.List.wait_finish)
+        self.assertIsInstance(error, Shmobj.TimedOut)
+
+
+class Model(unittest.TestCase):
+    def test_follows_the_list(self):
+        shared, told = Shmobj.Manager().list(), []
+        shared.extend([1, "two", None])
+        model = Shmobj.ListModel.new(shared)
+        self.assertEqual([item.value for item in model], [1, "two", None])
+        two = model[1]
+        model.connect("items-changed", lambda _, *what: told.append(what))
+        del shared[0]
+        shared.append([4])
+        self.assertEqual(len(model), 3)  # not before the main loop runs
+        while len(told) < 2:
+            GLib.MainContext.default().iteration(True)
+        self.assertEqual(told, [(0, 1, 0), (2, 0, 1)])
+        self.assertEqual([item.value for item in model], ["two", None, [4]])
+        self.assertIs(model[0], two)
+        self.assertEqual((repr(two), two.props.value.unpack()), ("Shmobj.Item('two')", "two"))
+        self.assertEqual(len(Shmobj.ListModel(list=shared)), 3)
+        with self.assertRaises(Shmobj.Error):
+            Shmobj.ListModel()
+
+
 class Inherited(unittest.TestCase):
     def test_a_child_takes_what_it_was_passed(self):
         jobs = Shmobj.Queue()
