@@ -128,6 +128,8 @@ wait_for_any (ShmobjConnection **connections,
   g_autofree GPollFD *fds = g_new0 (GPollFD, n + 1);
   gsize found;
 
+  if (g_cancellable_set_error_if_cancelled (cancellable, error))
+    return 0;
   for (gsize i = 0; i < n; i++)
     fds[i] = (GPollFD){ connections[i]->read.in.poll_fd, G_IO_IN, 0 };
   while ((found = collect (connections, n, ready)) == 0 && (left_us = wait_left (deadline_us)) != 0)

@@ -56,13 +56,13 @@ send_carrying (PyObject *wrapper, PyObject *value, PyObject *timeout)
   return carrying ("send", PyTuple_Pack (3, wrapper, value, timeout ? timeout : Py_None));
 }
 
-/* send (obj, timeout=None) */
+/* send (obj, timeout=None, cancellable=None) */
 static PyObject *
 connection_send (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject *keywords)
 {
-  static const char *const names[] = { "obj", "timeout", NULL };
+  static const char *const names[] = { "obj", "timeout", "cancellable", NULL };
   Transfer self = { object_of (wrapper, SHMOBJ_TYPE_CONNECTION) };
-  PyObject *slots[2];
+  PyObject *slots[3];
   int allow_pickle;
   Encoded encoded;
   gint64 timeout_us;
@@ -72,6 +72,8 @@ connection_send (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, Py
       !arguments_take (names, 1, arguments, n, keywords, slots) ||
       !timeout_of (NULL, slots[1], &timeout_us))
     return NULL;
+  if (argument_is_given (slots[2]))
+    return cancellable_call ("connection_send", wrapper, timeout_us, slots[2], slots[0]);
 
   if (!codec_encode (slots[0], allow_pickle, &encoded))
     {
@@ -137,13 +139,13 @@ take_carried (PyObject *wrapper, Transfer *self)
   return carrying ("received", arguments);
 }
 
-/* receive (timeout=None) */
+/* receive (timeout=None, cancellable=None) */
 static PyObject *
 connection_receive (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject *keywords)
 {
-  static const char *const names[] = { "timeout", NULL };
+  static const char *const names[] = { "timeout", "cancellable", NULL };
   Transfer self = { object_of (wrapper, SHMOBJ_TYPE_CONNECTION) };
-  PyObject *slots[1];
+  PyObject *slots[2];
   int allow_pickle;
   gint64 timeout_us;
 
@@ -151,6 +153,8 @@ connection_receive (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n,
       !arguments_take (names, 0, arguments, n, keywords, slots) ||
       !timeout_of (NULL, slots[0], &timeout_us))
     return NULL;
+  if (argument_is_given (slots[1]))
+    return cancellable_call ("connection_receive", wrapper, timeout_us, slots[1], NULL);
 
   self.accept = codec_accepts (allow_pickle);
   if (!attempt (try_receive, &self, timeout_us))
@@ -165,19 +169,21 @@ try_poll (gpointer data, gint64 timeout_us, gboolean *interrupted, GError **erro
   return shmobj_connection_poll_interruptible (data, timeout_us, interrupted, error);
 }
 
-/* poll (timeout=0.0) */
+/* poll (timeout=0.0, cancellable=None) */
 static PyObject *
 connection_poll (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject *keywords)
 {
-  static const char *const names[] = { "timeout", NULL };
+  static const char *const names[] = { "timeout", "cancellable", NULL };
   ShmobjConnection *connection = object_of (wrapper, SHMOBJ_TYPE_CONNECTION);
-  PyObject *slots[1];
+  PyObject *slots[2];
   gint64 timeout_us;
   int ready;
 
   if (connection == NULL || !arguments_take (names, 0, arguments, n, keywords, slots) ||
       !timeout_of (slots[0] ? NULL : Py_False, slots[0], &timeout_us))
     return NULL;
+  if (argument_is_given (slots[1]))
+    return cancellable_call ("connection_poll", wrapper, timeout_us, slots[1], NULL);
 
   ready = attempt_in_time (try_poll, connection, timeout_us);
   return ready < 0 ? NULL : PyBool_FromLong (ready);
@@ -185,14 +191,16 @@ connection_poll (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, Py
 
 PyMethodDef connection_methods[] = {
   { "send", AS_METHOD (connection_send), FAST,
-    "send(obj, timeout=None)\n--\n\nSends a value, and waits for room if need be." },
+    "send(obj, timeout=None, cancellable=None)\n--\n\nSends a value, and waits for room if need "
+    "be." },
   { "_send_pickle", AS_METHOD (connection_send_pickle), FAST,
     "_send_pickle(data, fds, timeout=None)\n--\n\nSends a pickle with descriptors." },
   { "receive", AS_METHOD (connection_receive), FAST,
-    "receive(timeout=None)\n--\n\nThe next value; waits for one if need be." },
+    "receive(timeout=None, cancellable=None)\n--\n\nThe next value; waits for one if need be." },
   { "recv", AS_METHOD (connection_receive), FAST,
     "recv()\n--\n\nThe next value; EOFError when nothing is left and the other end is gone." },
   { "poll", AS_METHOD (connection_poll), FAST,
-    "poll(timeout=0.0)\n--\n\nWhether something can be received, within the time given." },
+    "poll(timeout=0.0, cancellable=None)\n--\n\nWhether something can be received, within the time "
+    "given." },
   { NULL },
 };

@@ -19,19 +19,21 @@ try_wait (gpointer data, gint64 timeout_us, gboolean *interrupted, GError **erro
   return shmobj_event_wait_interruptible (data, timeout_us, interrupted, error);
 }
 
-/* acquire (block=True, timeout=None) */
+/* acquire (block=True, timeout=None, cancellable=None) */
 static PyObject *
 lock_acquire (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject *keywords)
 {
-  static const char *const names[] = { "block", "timeout", NULL };
+  static const char *const names[] = { "block", "timeout", "cancellable", NULL };
   ShmobjLock *lock = object_of (wrapper, SHMOBJ_TYPE_LOCK);
-  PyObject *slots[2];
+  PyObject *slots[3];
   gint64 timeout_us;
   int taken;
 
   if (lock == NULL || !arguments_take (names, 0, arguments, n, keywords, slots) ||
       !timeout_of (slots[0], slots[1], &timeout_us))
     return NULL;
+  if (argument_is_given (slots[2]))
+    return cancellable_call ("lock_acquire", wrapper, timeout_us, slots[2], NULL);
 
   taken = attempt_in_time (try_acquire, lock, timeout_us);
   return taken < 0 ? NULL : PyBool_FromLong (taken);
@@ -92,19 +94,21 @@ event_clear (PyObject *wrapper, PyObject *ignored)
   return shmobj_event_clear (event, &error) ? Py_NewRef (Py_None) : errors_raise (error);
 }
 
-/* wait (timeout=None) */
+/* wait (timeout=None, cancellable=None) */
 static PyObject *
 event_wait (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject *keywords)
 {
-  static const char *const names[] = { "timeout", NULL };
+  static const char *const names[] = { "timeout", "cancellable", NULL };
   ShmobjEvent *event = object_of (wrapper, SHMOBJ_TYPE_EVENT);
-  PyObject *slots[1];
+  PyObject *slots[2];
   gint64 timeout_us;
   int happened;
 
   if (event == NULL || !arguments_take (names, 0, arguments, n, keywords, slots) ||
       !timeout_of (NULL, slots[0], &timeout_us))
     return NULL;
+  if (argument_is_given (slots[1]))
+    return cancellable_call ("event_wait", wrapper, timeout_us, slots[1], NULL);
 
   happened = attempt_in_time (try_wait, event, timeout_us);
   return happened < 0 ? NULL : PyBool_FromLong (happened);
@@ -112,7 +116,7 @@ event_wait (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObjec
 
 PyMethodDef lock_methods[] = {
   { "acquire", AS_METHOD (lock_acquire), FAST,
-    "acquire(block=True, timeout=None)\n--\n\n"
+    "acquire(block=True, timeout=None, cancellable=None)\n--\n\n"
     "Takes the lock. False when that was not possible in time." },
   { "release", lock_release, METH_NOARGS, "release()\n--\n\nGives the lock back." },
   { "__enter__", lock_enter, METH_NOARGS, NULL },
@@ -125,6 +129,7 @@ PyMethodDef event_methods[] = {
   { "set", event_set, METH_NOARGS, "set()\n--\n\nSets it and wakes everybody who waits." },
   { "clear", event_clear, METH_NOARGS, "clear()\n--\n\nUnsets it." },
   { "wait", AS_METHOD (event_wait), FAST,
-    "wait(timeout=None)\n--\n\nWaits until the event is set. False when it was not in time." },
+    "wait(timeout=None, cancellable=None)\n--\n\nWaits until the event is set. False when it was "
+    "not in time." },
   { NULL },
 };

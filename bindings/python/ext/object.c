@@ -170,6 +170,19 @@ timeout_of (PyObject *block, PyObject *timeout, gint64 *timeout_us)
   return TRUE;
 }
 
+PyObject *
+cancellable_call (
+    const char *name, PyObject *wrapper, gint64 timeout_us, PyObject *cancellable, PyObject *value)
+{
+  PyObject *function = import_from ("shmobj._cancelling", name), *result = NULL;
+
+  if (function != NULL)
+    result = PyObject_CallFunction (function, value != NULL ? "OLOO" : "OLO", wrapper,
+                                    (long long) timeout_us, cancellable, value);
+  Py_XDECREF (function);
+  return result;
+}
+
 /* 1, or 0 with @error, or -1 with an exception that a signal handler raised. */
 static int
 wait_for (Attempt function, gpointer data, gint64 timeout_us, GError **error)

@@ -30,6 +30,18 @@ gboolean arguments_take (const char *const *names,
 /* From `block` and `timeout` (each may be NULL) to microseconds. */
 gboolean timeout_of (PyObject *block, PyObject *timeout, gint64 *timeout_us);
 
+/* The same call with a cancellable: shmobj._cancelling.@name (wrapper, timeout_us, cancellable),
+ * and
+ * @value (nullable) behind these. */
+PyObject *cancellable_call (
+    const char *name, PyObject *wrapper, gint64 timeout_us, PyObject *cancellable, PyObject *value);
+
+static inline gboolean
+argument_is_given (PyObject *slot)
+{
+  return G_UNLIKELY (slot != NULL) && slot != Py_None;
+}
+
 /* Something that may have to wait. FALSE with @error, or with @interrupted set when a signal came.
  */
 typedef gboolean (*Attempt) (gpointer data,

@@ -31,13 +31,13 @@ try_get (gpointer data, gint64 timeout_us, gboolean *interrupted, GError **error
                                  error);
 }
 
-/* put (obj, block=True, timeout=None) */
+/* put (obj, block=True, timeout=None, cancellable=None) */
 static PyObject *
 queue_put (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject *keywords)
 {
-  static const char *const names[] = { "obj", "block", "timeout", NULL };
+  static const char *const names[] = { "obj", "block", "timeout", "cancellable", NULL };
   Transfer self = { object_of (wrapper, SHMOBJ_TYPE_QUEUE) };
-  PyObject *slots[3];
+  PyObject *slots[4];
   int allow_pickle;
   Encoded encoded;
   gint64 timeout_us;
@@ -47,6 +47,8 @@ queue_put (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject
       !arguments_take (names, 1, arguments, n, keywords, slots) ||
       !timeout_of (slots[1], slots[2], &timeout_us))
     return NULL;
+  if (argument_is_given (slots[3]))
+    return cancellable_call ("queue_put", wrapper, timeout_us, slots[3], slots[0]);
 
   done = codec_encode (slots[0], allow_pickle, &encoded);
   if (done)
@@ -59,13 +61,13 @@ queue_put (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject
   return done ? Py_NewRef (Py_None) : NULL;
 }
 
-/* get (block=True, timeout=None) */
+/* get (block=True, timeout=None, cancellable=None) */
 static PyObject *
 queue_get (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject *keywords)
 {
-  static const char *const names[] = { "block", "timeout", NULL };
+  static const char *const names[] = { "block", "timeout", "cancellable", NULL };
   Transfer self = { object_of (wrapper, SHMOBJ_TYPE_QUEUE) };
-  PyObject *slots[2];
+  PyObject *slots[3];
   int allow_pickle;
   gint64 timeout_us;
 
@@ -73,6 +75,8 @@ queue_get (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject
       !arguments_take (names, 0, arguments, n, keywords, slots) ||
       !timeout_of (slots[0], slots[1], &timeout_us))
     return NULL;
+  if (argument_is_given (slots[2]))
+    return cancellable_call ("queue_get", wrapper, timeout_us, slots[2], NULL);
 
   self.accept = codec_accepts (allow_pickle);
   if (!attempt (try_get, &self, timeout_us))
@@ -83,8 +87,10 @@ queue_get (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject
 
 PyMethodDef queue_methods[] = {
   { "put", AS_METHOD (queue_put), FAST,
-    "put(obj, block=True, timeout=None)\n--\n\nPuts a value, and waits for room if need be." },
+    "put(obj, block=True, timeout=None, cancellable=None)\n--\n\nPuts a value, and waits for room "
+    "if need be." },
   { "get", AS_METHOD (queue_get), FAST,
-    "get(block=True, timeout=None)\n--\n\nTakes the next value, and waits for one if need be." },
+    "get(block=True, timeout=None, cancellable=None)\n--\n\nTakes the next value, and waits for "
+    "one if need be." },
   { NULL },
 };

@@ -65,9 +65,9 @@ def methods(cls):
     send_with_fds, receive_with_fds = cls.send_with_fds, cls.receive_with_fds
 
     class Methods:
-        def send_with_fds(self, obj, fds, timeout=None):
+        def send_with_fds(self, obj, fds, timeout=None, cancellable=None):
             """Sends a value, and descriptors with it: numbers, what has a fileno(), or a Gio.UnixFDList."""
-            send_with_fds(self, obj, list_of(fds), timeout)
+            send_with_fds(self, obj, list_of(fds), timeout, cancellable)
 
         def receive_with_fds(self, timeout=None, cancellable=None):
             """The next message, with its value and its descriptors; waits for one if need be."""

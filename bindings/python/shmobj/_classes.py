@@ -5,7 +5,7 @@ translated (shmobj._wrap), then come the protocols of Python, then what makes th
 import gi
 from gi.repository import Gio, GLib, GObject
 
-from . import _asyncio, _carrying, _connection, _containers, _errors, _listener, _loan, _locks, _manager
+from . import _asyncio, _cancelling, _carrying, _connection, _containers, _errors, _listener, _loan, _locks, _manager
 from . import _memory, _message, _queue, _sharing, _values, _wrap
 
 
@@ -45,6 +45,10 @@ def adapt(module, extension):
             cls.__reduce__ = _sharing.reduce
             if "close" in vars(cls):
                 cls.close = _sharing.closing(cls.close)
+
+    _cancelling.introspected.update(
+        acquire=module.Lock.acquire, wait=module.Event.wait, poll=module.Connection.poll
+    )
 
     def give(cls, common, plain):
         # the extension's methods first: what is in common may build on them

@@ -3,7 +3,7 @@
 
 from gi.repository import GLib
 
-from . import _carrying, _errors, _wrap
+from . import _cancelling, _carrying, _errors, _wrap
 
 
 class Methods:
@@ -99,16 +99,20 @@ def plain_methods(cls):
             return connection.receive_with_fds(0).value
 
     class Plain:
-        def send(self, obj, timeout=None):
+        def send(self, obj, timeout=None, cancellable=None):
             """Sends a value, and waits for room if need be."""
+            if cancellable:
+                return _cancelling.connection_send(self, _wrap.microseconds(timeout), cancellable, obj)
             try:
                 return _wrap.patiently(lambda: try_send(self, obj), _errors.TimedOut, _wrap.microseconds(timeout))
             except _errors.NotRepresentable:
                 pass
             return _carrying.send(self, obj, timeout)
 
-        def receive(self, timeout=None):
+        def receive(self, timeout=None, cancellable=None):
             """The next value; waits for one if need be."""
+            if cancellable:
+                return _cancelling.connection_receive(self, _wrap.microseconds(timeout), cancellable)
             return _wrap.patiently(
                 lambda: try_receive(self),
                 _errors.TimedOut,
@@ -118,8 +122,10 @@ def plain_methods(cls):
 
         recv = receive
 
-        def poll(self, timeout=0.0):
+        def poll(self, timeout=0.0, cancellable=None):
             """Whether something can be received, within the time given."""
+            if cancellable:
+                return _cancelling.connection_poll(self, _wrap.microseconds(timeout), cancellable)
             return poll_in_slices(self, timeout)
 
     return Plain

@@ -43,7 +43,7 @@ def call(cls):
     def new_for_name(name, timeout=None, cancellable=None):
         """Calls the listener of that name, and waits until it accepts."""
         stop, context, results = Gio.Cancellable(), GLib.MainContext(), {}
-        follow = cancellable.connect(lambda _: stop.cancel()) if cancellable else 0
+        follow = cancellable.connect(lambda *_: stop.cancel()) if cancellable else 0
         context.push_thread_default()
         try:
             start(name, _wrap.microseconds(timeout), stop, results.setdefault)

@@ -87,17 +87,18 @@ def queue_methods(cls, loan_class):
     loan, put_loan = cls.loan, cls.put_loan
 
     class Queue:
-        def loan(self, size, timeout=None):
+        def loan(self, size, timeout=None, cancellable=None):
             """Borrows a block to write a message to."""
-            block = loan(self, _bytes(size, "size"), timeout)
+            block = loan(self, _bytes(size, "size"), timeout, cancellable)
             block.queue = self
             return block
 
-        def put_loan(self, block, size=None, timeout=None):
+        def put_loan(self, block, size=None, timeout=None, cancellable=None):
             """Puts a block that was lent, or its first `size` bytes, without a copy."""
             if not isinstance(block, loan_class):
                 raise TypeError(_no_loan(block))
-            put_loan(self, block, block.get_size() if size is None else _bytes(size, "size"), timeout)
+            size = block.get_size() if size is None else _bytes(size, "size")
+            put_loan(self, block, size, timeout, cancellable)
 
     return Queue
 

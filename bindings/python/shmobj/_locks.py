@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Shmobj.Lock and Shmobj.Event, with the names and habits of multiprocessing's."""
 
-from . import _errors, _wrap
+from . import _cancelling, _errors, _wrap
 
 
 class LockMethods:
@@ -30,9 +30,12 @@ def plain_lock_methods(cls):
     acquire = cls.acquire
 
     class Plain:
-        def acquire(self, block=True, timeout=None):
+        def acquire(self, block=True, timeout=None, cancellable=None):
             """Takes the lock. False when that was not possible in time."""
-            return _in_time(lambda: acquire(self, 0), _wrap.microseconds(timeout) if block else 0)
+            timeout_us = _wrap.microseconds(timeout) if block else 0
+            if cancellable:
+                return _cancelling.lock_acquire(self, timeout_us, cancellable)
+            return _in_time(lambda: acquire(self, 0), timeout_us)
 
         def __enter__(self):
             return self.acquire()
@@ -47,8 +50,10 @@ def plain_event_methods(cls):
     wait = cls.wait
 
     class Plain:
-        def wait(self, timeout=None):
+        def wait(self, timeout=None, cancellable=None):
             """Waits until the event is set. False when it was not in time."""
+            if cancellable:
+                return _cancelling.event_wait(self, _wrap.microseconds(timeout), cancellable)
             return _in_time(lambda: wait(self, 0), _wrap.microseconds(timeout))
 
     return Plain

@@ -59,9 +59,9 @@ def queue_methods(cls):
     receive = cls.receive
 
     class Queue:
-        def receive(self, timeout=None):
+        def receive(self, timeout=None, cancellable=None):
             """Takes the next message into this process's hands, until it is done or given back."""
-            message = receive(self, timeout)
+            message = receive(self, timeout, cancellable)
             message.allow_pickle = self.allow_pickle
             return message
 

@@ -5,7 +5,7 @@ import time
 
 from gi.repository import GLib
 
-from . import _errors, _wrap
+from . import _cancelling, _errors, _wrap
 
 
 def methods(cls):
@@ -54,6 +54,10 @@ def methods(cls):
             queue.ShutDown)."""
             shutdown(self, immediate)
 
+        def fileno(self):
+            """A descriptor that is readable when there is something to get. For waiting, not for reading."""
+            return self.get_fd(GLib.IOCondition.IN)
+
         def qsize(self):
             """How many items wait in the queue now."""
             return self.get_size()
@@ -91,12 +95,16 @@ def plain_methods(cls):
             put(queue, value, 0)
 
     class Plain:
-        def put(self, obj, block=True, timeout=None):
+        def put(self, obj, block=True, timeout=None, cancellable=None):
             """Puts a value, and waits for room if need be."""
-            patiently(lambda: try_put(self, obj), _errors.Full, self, GLib.IOCondition.OUT, block, timeout)
+            if cancellable:
+                return _cancelling.queue_put(self, _wrap.microseconds(timeout) if block else 0, cancellable, obj)
+            return patiently(lambda: try_put(self, obj), _errors.Full, self, GLib.IOCondition.OUT, block, timeout)
 
-        def get(self, block=True, timeout=None):
+        def get(self, block=True, timeout=None, cancellable=None):
             """Takes the next value, and waits for one if need be."""
+            if cancellable:
+                return _cancelling.queue_get(self, _wrap.microseconds(timeout) if block else 0, cancellable)
             return patiently(lambda: get(self, 0), _errors.Empty, self, GLib.IOCondition.IN, block, timeout)
 
     return Plain

@@ -5,6 +5,7 @@ import sys
 import unittest
 
 import gi
+from main_loop import outcome
 
 gi.require_version("Shmobj", "1")
 from gi.repository import Gio, GLib, Shmobj
@@ -27,47 +28,32 @@ else:
 
 
 class Async(unittest.TestCase):
-    def outcome(self, start, finish):
-        """What finish says, or raises, of the call that start began."""
-        loop, outcomes = GLib.MainLoop(), []
-
-        def done(thing, result, *_):
-            try:
-                outcomes.append(finish(thing, result))
-            except Shmobj.Error as error:
-                outcomes.append(error)
-            loop.quit()
-
-        start(done)
-        loop.run()
-        return outcomes[0]
-
     def test_get_async_gives_a_python_value(self):
         queue = Shmobj.Queue()
         GLib.idle_add(lambda: queue.put({"k": [1, None]}))
-        value = self.outcome(lambda done: queue.get_async(LONG, None, done), Shmobj.Queue.get_finish)
+        value = outcome(lambda done: queue.get_async(LONG, None, done), Shmobj.Queue.get_finish)
         self.assertEqual(value, {"k": [1, None]})
 
     def test_put_async_takes_one(self):
         queue = Shmobj.Queue()
-        self.outcome(lambda done: queue.put_async((1, "a"), None, None, done), Shmobj.Queue.put_finish)
+        outcome(lambda done: queue.put_async((1, "a"), None, None, done), Shmobj.Queue.put_finish)
         self.assertEqual(queue.get(), (1, "a"))
 
     def test_connections_receive_send_and_are_cancelled(self):
         start, end = self.pipe()
         GLib.idle_add(lambda: start.send({"k": [1, None]}))
-        value = self.outcome(lambda done: end.receive_async(LONG, None, done), Shmobj.Connection.receive_finish)
+        value = outcome(lambda done: end.receive_async(LONG, None, done), Shmobj.Connection.receive_finish)
         self.assertEqual(value, {"k": [1, None]})
-        self.outcome(lambda done: end.send_async("back", None, None, done), Shmobj.Connection.send_finish)
+        outcome(lambda done: end.send_async("back", None, None, done), Shmobj.Connection.send_finish)
         self.assertEqual(start.receive(), "back")
         cancellable = Gio.Cancellable()
         GLib.idle_add(cancellable.cancel)
-        error = self.outcome(lambda done: end.receive_async(None, cancellable, done), Shmobj.Connection.receive_finish)
+        error = outcome(lambda done: end.receive_async(None, cancellable, done), Shmobj.Connection.receive_finish)
         self.assertIsInstance(error, Shmobj.Cancelled)
         start.send("stays")
         self.assertEqual(end.receive(), "stays")
         GLib.idle_add(start.close)
-        error = self.outcome(lambda done: end.receive_async(None, None, done), Shmobj.Connection.receive_finish)
+        error = outcome(lambda done: end.receive_async(None, None, done), Shmobj.Connection.receive_finish)
         self.assertIsInstance(error, EOFError)
 
     def test_a_source_tells_of_messages_and_of_the_end(self):
@@ -97,11 +83,11 @@ class Async(unittest.TestCase):
 
     def test_time_outs_are_seconds_and_errors_are_ours(self):
         queue = Shmobj.Queue()
-        error = self.outcome(lambda done: queue.get_async(0.02, None, done), Shmobj.Queue.get_finish)
+        error = outcome(lambda done: queue.get_async(0.02, None, done), Shmobj.Queue.get_finish)
         self.assertIsInstance(error, Shmobj.Empty)
         cancellable = Gio.Cancellable()
         GLib.idle_add(cancellable.cancel)
-        error = self.outcome(lambda done: queue.get_async(LONG, cancellable, done), Shmobj.Queue.get_finish)
+        error = outcome(lambda done: queue.get_async(LONG, cancellable, done), Shmobj.Queue.get_finish)
         self.assertIsInstance(error, Shmobj.Cancelled)
 
 
