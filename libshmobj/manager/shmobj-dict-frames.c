@@ -281,9 +281,10 @@ shmobj_dict_pop_frame_for (ShmobjDict *self,
 }
 
 gboolean
-shmobj_dict_pop_frame (ShmobjDict *self, const ShmobjFrame *key, ShmobjFrame *out, GError **error)
+shmobj_dict_pop_frame (
+    ShmobjDict *self, const ShmobjFrame *key, gboolean pickles, ShmobjFrame *out, GError **error)
 {
-  return shmobj_dict_pop_frame_for (self, key, NULL, out, error);
+  return shmobj_dict_pop_frame_for (self, key, pickles ? NULL : stored_check_value, out, error);
 }
 
 static gboolean

@@ -321,9 +321,10 @@ shmobj_list_pop_frame_for (
 }
 
 gboolean
-shmobj_list_pop_frame (ShmobjList *self, gint64 index, ShmobjFrame *out, GError **error)
+shmobj_list_pop_frame (
+    ShmobjList *self, gint64 index, gboolean pickles, ShmobjFrame *out, GError **error)
 {
-  return shmobj_list_pop_frame_for (self, index, NULL, out, error);
+  return shmobj_list_pop_frame_for (self, index, pickles ? NULL : stored_check_value, out, error);
 }
 
 static gboolean

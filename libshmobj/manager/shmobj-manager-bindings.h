@@ -39,8 +39,10 @@ gboolean
 shmobj_list_set_frame (ShmobjList *self, gint64 index, const ShmobjFrame *frame, GError **error);
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_list_get_frame (ShmobjList *self, gint64 index, ShmobjFrame *out, GError **error);
+/* @pickles: FALSE leaves a pickle in the list and says INCOMPATIBLE; so below. */
 SHMOBJ_AVAILABLE_IN_1_0
-gboolean shmobj_list_pop_frame (ShmobjList *self, gint64 index, ShmobjFrame *out, GError **error);
+gboolean shmobj_list_pop_frame (
+    ShmobjList *self, gint64 index, gboolean pickles, ShmobjFrame *out, GError **error);
 /* All of one state; @out is to be cleared. */
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_list_get_range_frames (
@@ -91,8 +93,8 @@ gboolean shmobj_dict_update_frames (ShmobjDict *self,
                                     gsize n_pairs,
                                     GError **error);
 SHMOBJ_AVAILABLE_IN_1_0
-gboolean
-shmobj_dict_pop_frame (ShmobjDict *self, const ShmobjFrame *key, ShmobjFrame *out, GError **error);
+gboolean shmobj_dict_pop_frame (
+    ShmobjDict *self, const ShmobjFrame *key, gboolean pickles, ShmobjFrame *out, GError **error);
 /* The key that was set last, and its value. @pickles: FALSE leaves a pickle in the dict and says
  * INCOMPATIBLE. NOT_FOUND: the dict is empty. */
 SHMOBJ_AVAILABLE_IN_1_0

@@ -316,7 +316,7 @@ test_keeps_pickles_from_others (void)
   g_assert_cmpint (shmobj_list_get_length (list, NULL), ==, 1);
   g_assert_cmpint (shmobj_list_index_frame (list, &frame, NULL), ==, 0);
 
-  g_assert_true (shmobj_list_pop_frame (list, 0, &out, NULL));
+  g_assert_true (shmobj_list_pop_frame (list, 0, TRUE, &out, NULL));
   g_assert_cmpmem (out.data, out.size, frame.data, frame.size);
   shmobj_frame_clear (&out);
 }

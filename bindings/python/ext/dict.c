@@ -209,24 +209,6 @@ dict_update (PyObject *wrapper, PyObject *pairs)
   return PyErr_Occurred () ? NULL : Py_NewRef (Py_None);
 }
 
-/* Takes the value as a frame, which also takes a pickle; without allow_pickle that is looked at
- * first. */
-static gboolean
-pop_frame (Target *self, const ShmobjFrame *key, ShmobjFrame *frame, GError **error)
-{
-  if (!self->allow_pickle)
-    {
-      int found = shmobj_dict_lookup_frame (self->dict, key, frame, error);
-
-      if (found > 0 && frame->kind == SHMOBJ_FRAME_PICKLE)
-        return TRUE;
-      if (found > 0)
-        shmobj_frame_clear (frame);
-    }
-  g_clear_error (error);
-  return shmobj_dict_pop_frame (self->dict, key, frame, error);
-}
-
 /* pop (key[, default]) */
 static PyObject *
 dict_pop (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject *keywords)
@@ -245,7 +227,7 @@ dict_pop (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject 
   if (codec_encode_key (slots[0], &key))
     {
       Py_BEGIN_ALLOW_THREADS;
-      done = pop_frame (&self, &key.frame, &frame, &error);
+      done = shmobj_dict_pop_frame (self.dict, &key.frame, self.allow_pickle, &frame, &error);
       Py_END_ALLOW_THREADS;
 
       if (done)

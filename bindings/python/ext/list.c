@@ -277,26 +277,6 @@ list_get_range (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n)
   return frames_to_list (wrapper, &run, self.allow_pickle);
 }
 
-static void
-free_variant (gpointer value)
-{
-  g_variant_unref (value);
-}
-
-/* Takes the item as a GVariant, which leaves a pickle where it is. */
-static gboolean
-pop_variant (ShmobjList *list, gint64 index, ShmobjFrame *frame, GError **error)
-{
-  GVariant *value = shmobj_list_pop (list, index, error);
-
-  if (value == NULL)
-    return FALSE;
-  shmobj_frame_set_variant (frame, value);
-  frame->owned = value;
-  frame->release = free_variant;
-  return TRUE;
-}
-
 /* pop (index=-1) */
 static PyObject *
 list_pop (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n)
@@ -314,8 +294,7 @@ list_pop (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n)
     return NULL;
 
   Py_BEGIN_ALLOW_THREADS;
-  done = self.allow_pickle ? shmobj_list_pop_frame (self.list, index, &frame, &error)
-                           : pop_variant (self.list, index, &frame, &error);
+  done = shmobj_list_pop_frame (self.list, index, self.allow_pickle, &frame, &error);
   Py_END_ALLOW_THREADS;
 
   return done ? item_take (wrapper, &frame, self.allow_pickle)

@@ -165,10 +165,56 @@ list_get_slice (Things *t, GVariant **a, GError **error)
 }
 
 static GVariant *
+list_set_slice (Things *t, GVariant **a, GError **error)
+{
+  gint64 start = g_variant_get_int64 (a[1]), end = g_variant_get_int64 (a[2]);
+  gint64 step = g_variant_get_int64 (a[3]);
+  gsize n;
+  GVariant **values = unboxed (a[0], &n);
+  gboolean done = step == 1 ? shmobj_list_set_range (t->list, start, end, values, n, error)
+                            : shmobj_list_set_slice (t->list, start, end, step, values, n, error);
+
+  free_values (values);
+  return nothing (done);
+}
+
+static GVariant *
 list_del_slice (Things *t, GVariant **a, GError **error)
 {
-  return nothing (shmobj_list_delete_range (t->list, g_variant_get_int64 (a[0]),
-                                            g_variant_get_int64 (a[1]), error));
+  return nothing (shmobj_list_delete_slice (t->list, g_variant_get_int64 (a[0]),
+                                            g_variant_get_int64 (a[1]), g_variant_get_int64 (a[2]),
+                                            error));
+}
+
+static GVariant *
+list_reverse (Things *t, GVariant **a, GError **error)
+{
+  return nothing (shmobj_list_reverse (t->list, error));
+}
+
+static GVariant *
+list_repeat (Things *t, GVariant **a, GError **error)
+{
+  return nothing (shmobj_list_repeat (t->list, g_variant_get_int64 (a[0]), error));
+}
+
+static GVariant *
+list_iterate (Things *t, GVariant **a, GError **error)
+{
+  g_autoptr (ShmobjListIter) iter = shmobj_list_iterator (t->list);
+  GVariantBuilder builder;
+  GVariant *value;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("av"));
+  while ((value = shmobj_list_iter_next_value (iter, error)) != NULL)
+    {
+      g_variant_builder_add (&builder, "v", value);
+      g_variant_unref (value);
+    }
+  if (*error == NULL)
+    return g_variant_builder_end (&builder);
+  g_variant_builder_clear (&builder);
+  return NULL;
 }
 
 static GVariant *
@@ -225,6 +271,18 @@ static GVariant *
 dict_update (Things *t, GVariant **a, GError **error)
 {
   return nothing (shmobj_dict_update (t->dict, a[0], error));
+}
+
+static GVariant *
+dict_set_default (Things *t, GVariant **a, GError **error)
+{
+  return shmobj_dict_set_default (t->dict, a[0], a[1], error);
+}
+
+static GVariant *
+dict_pop_item (Things *t, GVariant **a, GError **error)
+{
+  return shmobj_dict_pop_item (t->dict, error);
 }
 
 static GVariant *
@@ -294,7 +352,11 @@ static const struct
   { "list get", list_get },
   { "list set", list_set },
   { "list get_slice", list_get_slice },
+  { "list set_slice", list_set_slice },
   { "list del_slice", list_del_slice },
+  { "list reverse", list_reverse },
+  { "list *=", list_repeat },
+  { "list iterate", list_iterate },
   { "list clear", list_clear },
   { "list len", list_len },
   { "dict []", dict_get_item },
@@ -304,6 +366,8 @@ static const struct
   { "dict pop", dict_pop },
   { "dict del", dict_del },
   { "dict update", dict_update },
+  { "dict setdefault", dict_set_default },
+  { "dict popitem", dict_pop_item },
   { "dict clear", dict_clear },
   { "dict len", dict_len },
   { "dict keys", dict_keys },

@@ -108,8 +108,9 @@ _CLASSES = {
 # Which arguments it takes: i an index, v a value, k a key, l several values, p pairs.
 _VOCABULARY = {
     "list": {"append": "v", "extend": "l", "insert": "iv", "pop": "i", "remove": "v", "index": "v", "count": "v", "in": "v", "get": "i",
-             "set": "iv", "get_slice": "ii", "del_slice": "ii", "clear": "", "len": ""},
-    "dict": {"[]": "k", "get": "k", "in": "k", "set": "kv", "pop": "k", "del": "k", "update": "p", "clear": "", "len": "", "keys": "",
+             "set": "iv", "get_slice": "ii", "set_slice": "liii", "del_slice": "iii", "reverse": "", "*=": "i", "iterate": "", "clear": "",
+             "len": ""},
+    "dict": {"[]": "k", "get": "k", "in": "k", "set": "kv", "pop": "k", "del": "k", "update": "p", "setdefault": "kv", "popitem": "", "clear": "", "len": "", "keys": "",
              "items": ""},
     "value": {"get": "", "set": "v", "add": "v", "compare_and_set": "vv"},
 }  # fmt: skip
@@ -123,6 +124,23 @@ def _index(index):
     if type(index) is not int or not -(2**63) <= index < 2**63:
         raise _Cannot
     return GLib.Variant.new_int64(index)
+
+
+def _bounds(name, bounds):
+    """The bounds of a slice as the library wants them. It reads ranges only."""
+    start, end, step = (*bounds, None)[:3]
+    step = _within(1 if step is None else step)
+    first, last = (0, 2**63 - 1) if step > 0 else (2**63 - 1, -(2**63))
+    start, end = first if start is None else _within(start), last if end is None else _within(end)
+    if name != "get_slice":
+        return start, end, step
+    if step != 1:
+        raise _Cannot
+    return start, end
+
+
+def _within(bound):
+    return max(-(2**63), min(bound, 2**63 - 1))
 
 
 def _boxed(values):
@@ -163,6 +181,9 @@ class CWorker:
     def _order(kind, operation):
         name, *arguments = operation
         wanted = _VOCABULARY[kind].get(name)
+        if name.endswith("_slice"):
+            values = arguments[:1] if name == "set_slice" else []
+            arguments = [*values, *_bounds(name, arguments[len(values):])]
         if wanted is None or len(wanted) != len(arguments):
             raise _Cannot
         values = [_CONVERT[letter](argument) for letter, argument in zip(wanted, arguments)]
