@@ -146,13 +146,13 @@ get_item_of (Entry *entry)
 typedef struct
 {
   guint64 id;
-  GArray *entries;    /* what we have */
-  guint64 known;      /* the revision that they are of */
-  guint64 revision;   /* of the list, now */
-  guint64 length;     /* of the list */
-  guint64 front;      /* items that are equal */
-  guint64 back_begin; /* and from here to the end, again */
-  GArray *middle;     /* stored_array_new(): what is between */
+  GArray *entries;        /* what we have */
+  guint64 known;          /* the revision that they are of */
+  guint64 revision;       /* of the list, now */
+  guint64 length;         /* of the list */
+  guint64 front;          /* items that are equal */
+  guint64 back_begin;     /* and from here to the end, again */
+  ShmobjFrameRun *middle; /* what is between */
   GError **error;
 } Look;
 
@@ -185,7 +185,7 @@ collect (guint64 position, const StoreBytes *stored, gpointer data)
 {
   Look *look = data;
 
-  return stored_array_add (look->middle, stored, look->error);
+  return stored_add (stored, look->middle, look->error);
 }
 
 static gboolean
@@ -250,11 +250,11 @@ take (ShmobjListModel *self, Look *look)
   g_autoptr (GArray) fresh = entries_new (), steps = NULL;
   guint64 back = look->length - look->back_begin;
   Middles middles = { self->entries, look->front, fresh };
+  ShmobjFrame frame;
+  gsize offset = 0;
 
-  for (guint i = 0; i < look->middle->len; i++)
-    add_entry (fresh, &g_array_index (look->middle, ShmobjFrame, i));
-  g_array_set_clear_func (look->middle, NULL);
-  g_array_set_size (look->middle, 0);
+  while (shmobj_frame_run_next (look->middle, &offset, &frame))
+    add_entry (fresh, &frame);
 
   steps = list_diff (self->entries->len - look->front - back, fresh->len, middles_equal, &middles);
   for (guint i = 0; i < steps->len; i++)
@@ -264,13 +264,13 @@ take (ShmobjListModel *self, Look *look)
 static gboolean
 follow (ShmobjListModel *self, GError **error)
 {
-  g_autoptr (GArray) middle = stored_array_new ();
+  g_auto (ShmobjFrameRun) middle = { 0 };
   Look look = { .id = container_get_id (self->list),
                 .entries = self->entries,
                 .known = self->revision,
-                .middle = middle };
+                .middle = &middle };
 
-  if (!container_read_frames (self->list, read_changes, &look, middle, error))
+  if (!container_read_run (self->list, read_changes, &look, &middle, error))
     return FALSE;
   if (look.revision == look.known)
     return TRUE;
