@@ -28,6 +28,7 @@
 #include "manager/shmobj-list.h"
 #include "manager/shmobj-manager-bindings.h"
 #include "manager/shmobj-manager.h"
+#include "manager/shmobj-transaction.h"
 #include "manager/shmobj-value.h"
 #include "bus/shmobj-manager-export.h"
 

@@ -14,7 +14,7 @@
  *                flight, as much ][ PoolShared ][ blocks for loans, as much ]
  *     PIPE       [ RingShared, 4096 ][ RingShared, 4096 ][ data: there ][ data: back ]
  *     ARENA      [ ArenaShared, 4096 ][ cells, 64 B each: kind, then LockShared or EventShared ]
- *     GATE       [ Guard, GuardStatistics; 4096 ][ WatchersShared ]
+ *     GATE       [ GateShared, 4096 ][ WatchersShared ]
  *
  * A segment of kind MEMORY (ShmobjSharedMemory) is the user's bytes from 0 on and has none of this.
  */
@@ -23,7 +23,7 @@
 #include <stdatomic.h>
 
 #define LAYOUT_MAGIC G_GUINT64_CONSTANT (0x314a424f4d4853c4) /* "\xc4SHMOBJ1" */
-#define LAYOUT_VERSION 4
+#define LAYOUT_VERSION 5
 #define LAYOUT_BYTE_ORDER 0x01020304
 #define LAYOUT_PAGE 4096
 

@@ -182,6 +182,18 @@ lock_take_or_fd (Lock *lock, guint32 me, gint64 deadline_us, int other_fd)
   return result;
 }
 
+/* The waiters' bit stays, so the release wakes whoever sleeps. */
+gboolean
+lock_seize (Lock *lock, guint32 me, guint32 owner)
+{
+  guint32 seen = atomic_load_explicit (&lock->shared->word, memory_order_relaxed);
+
+  while ((seen & TOKEN_MASK) == owner)
+    if (atomic_compare_exchange_strong (&lock->shared->word, &seen, me | (seen & LOCK_WAITERS)))
+      return TRUE;
+  return FALSE;
+}
+
 gboolean
 lock_release_slowly (Lock *lock, guint32 me)
 {

@@ -52,6 +52,10 @@ LockResult lock_take_or_fd (Lock *lock, guint32 me, gint64 deadline_us, int othe
  * attempt succeeds; nor does it ring for an owner who dies. */
 LockResult lock_look (Lock *lock, guint32 me);
 
+/* Takes the lock away from @owner, who lives but has kept it too long. Only for locks whose owner
+ * finds out by itself. FALSE: it is not @owner's any more. */
+gboolean lock_seize (Lock *lock, guint32 me, guint32 owner);
+
 /* FALSE, and nothing happened, when this process does not hold it. */
 static inline gboolean
 lock_release (Lock *lock, guint32 me)

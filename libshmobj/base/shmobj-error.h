@@ -33,6 +33,8 @@ G_BEGIN_DECLS
  * @SHMOBJ_ERROR_CORRUPT: shared bytes that no version of this library writes
  * @SHMOBJ_ERROR_FORKED: the object belongs to the parent process alone
  * @SHMOBJ_ERROR_NOT_REPRESENTABLE: the value cannot be carried where it should go
+ * @SHMOBJ_ERROR_CONFLICT: others have changed what a transaction stands on; nothing of it has
+ * happened, and it can be tried again
  *
  * The errors of the domain %SHMOBJ_ERROR. Over D-Bus they are `org.shmobj.Error.Empty` and so on.
  *
@@ -51,6 +53,7 @@ typedef enum
   SHMOBJ_ERROR_CORRUPT,
   SHMOBJ_ERROR_FORKED,
   SHMOBJ_ERROR_NOT_REPRESENTABLE,
+  SHMOBJ_ERROR_CONFLICT,
 } ShmobjError;
 
 SHMOBJ_AVAILABLE_IN_1_0

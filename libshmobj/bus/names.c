@@ -26,6 +26,7 @@ static const GDBusErrorEntry own_errors[] = {
   { SHMOBJ_ERROR_CORRUPT, BUS_ERROR_PREFIX "Corrupt" },
   { SHMOBJ_ERROR_FORKED, BUS_ERROR_PREFIX "Forked" },
   { SHMOBJ_ERROR_NOT_REPRESENTABLE, BUS_ERROR_PREFIX "NotRepresentable" },
+  { SHMOBJ_ERROR_CONFLICT, BUS_ERROR_PREFIX "Conflict" },
 };
 
 static const GDBusErrorEntry io_errors[] = {

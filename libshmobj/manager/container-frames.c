@@ -323,8 +323,7 @@ change_and_keep (
 
   attach_holds (&change);
   if (change.orphans.n > 0)
-    nameless_end_all (container->store, manager_get_holds (container->manager), change.orphans.ids,
-                      MIN (change.orphans.n, ORPHANS_MAX), write.timeout_us);
+    nameless_end_all (container->manager, change.orphans.ids, MIN (change.orphans.n, ORPHANS_MAX));
   return TRUE;
 }
 

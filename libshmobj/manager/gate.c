@@ -3,16 +3,33 @@
 /* The writers' gate, in front of LMDB's mutex, which can neither be tried nor time out: one stopped
  * writer would stop all others for ever, and nobody could say whom they wait for.
  *
- * The file “gate” of a manager's directory is a segment with participants and one guard:
+ * The file “gate” of a manager's directory is a segment with participants, one guard and two locks:
  *
- *     [ header ][ slots ][ guard, statistics ][ those who wait for changes (watchers.c) ]
+ *     [ header ][ slots ][ guard, statistics, reserved, next ][ who waits for changes (watchers.c)
+ * ]
  *
  * A write lasts some microseconds, so waiting is what a guard does: spin, yield, nap in slices that
  * grow to a millisecond, ask for the owner's life. With a cancellable we look at it between slices.
  *
- * Death. A dead holder is replaced by whoever finds it dead. It leaves LMDB's own mutex, which is
- * robust: by the time the kernel drops the dead one's slot it has handed that one on as well, and
- * LMDB goes on from the last commit.
+ * A transaction over several objects lasts as long as its user's function. It does not write before
+ * its end, so it does not need the guard until then; it only wants nobody else to write meanwhile,
+ * and says so by the lock `reserved`. A single write that finds it taken gives the guard back and
+ * waits, asleep, for `reserved`, then for the guard, and then gives `reserved` back at once. Who
+ * reserves it passes through the guard before he looks at the store: who was inside without having
+ * seen the reservation is out by then, and who comes later sees it.
+ *
+ * The reservation is a courtesy. Whether somebody has written nevertheless, the transaction finds
+ * out at its end (store-transaction.c), so it may be taken away from who is stopped or slow: after
+ * `patience_us` in the same turn of the same owner a waiter seizes it.
+ *
+ * Fair. A loop of transactions would always be quicker than the one whom it has just woken. So
+ * waiters go through the lock `next`: its owner waits for `reserved`, and nobody overtakes him, for
+ * a newcomer takes `reserved` at once only where nobody has `next`. It is a courtesy as well, and
+ * is seized from the stopped likewise.
+ *
+ * Death. A dead holder of any of the three is replaced by whoever finds it dead. It leaves LMDB's
+ * own mutex, which is robust: by the time the kernel drops the dead one's slot it has handed that
+ * one on as well, and LMDB goes on from the last commit.
  *
  * Forks. The mapping is inherited, the slot is not: base/participants.c.
  */
@@ -27,8 +44,10 @@
 #define WATCHERS LAYOUT_PAGE /* behind what is ours */
 #define GATE_BYTES (WATCHERS + 3 * LAYOUT_PAGE)
 #define SLICE_US 50000 /* between two looks at a cancellable */
-#define STATISTICS 64  /* behind the guard, on a line of its own */
+#define LONG_SLICE_US G_USEC_PER_SEC
+#define PATIENCE_US (10 * G_USEC_PER_SEC)
 
+G_STATIC_ASSERT (sizeof (GateShared) <= WATCHERS);
 G_STATIC_ASSERT (WATCHERS + sizeof (WatchersShared) <= GATE_BYTES);
 
 gboolean
@@ -44,18 +63,23 @@ gate_create (int directory_fd, GError **error)
   return made;
 }
 
+static void
+open_lock (Gate *gate, GateLock *lock, GateLockShared *shared)
+{
+  lock->lock = (Lock){ .shared = &shared->lock, .participants = &gate->participants };
+  lock->turn = &shared->turn;
+}
+
 gboolean
 gate_open (Gate *gate, int directory_fd, GError **error)
 {
-  *gate = (Gate){ .segment = SEGMENT_INIT };
+  *gate = (Gate){ .segment = SEGMENT_INIT, .patience_us = PATIENCE_US };
   if (!segment_open_in (&gate->segment, directory_fd, GATE_FILE, SEGMENT_GATE, error))
     return FALSE;
 
-  gate->guard = segment_at (&gate->segment, OBJECT_OFFSET, sizeof (Guard));
-  gate->statistics =
-      segment_at (&gate->segment, OBJECT_OFFSET + STATISTICS, sizeof (GuardStatistics));
+  gate->shared = segment_at (&gate->segment, OBJECT_OFFSET, sizeof *gate->shared);
   gate->watchers = segment_at (&gate->segment, OBJECT_OFFSET + WATCHERS, sizeof (WatchersShared));
-  if (gate->guard == NULL || gate->statistics == NULL || gate->watchers == NULL)
+  if (gate->shared == NULL || gate->watchers == NULL)
     {
       g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CORRUPT,
                    "The manager's file “%s” is too short", GATE_FILE);
@@ -63,6 +87,8 @@ gate_open (Gate *gate, int directory_fd, GError **error)
       return FALSE;
     }
   participants_init (&gate->participants, &gate->segment);
+  open_lock (gate, &gate->reserved, &gate->shared->reserved);
+  open_lock (gate, &gate->next, &gate->shared->next);
   return TRUE;
 }
 
@@ -73,58 +99,201 @@ gate_close (Gate *gate)
   segment_close (&gate->segment);
 }
 
+/* @owner: who is in the way; 0 if he has just gone. */
 static gboolean
-busy (Gate *gate, GError **error)
+busy (Gate *gate, guint32 owner, const char *doing, GError **error)
 {
-  guint32 owner = atomic_load (gate->guard);
   g_autofree char *who = owner != 0 ? participants_describe (&gate->participants, owner)
                                     : g_strdup ("another process");
 
   g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_BUSY,
-               "The manager is being written by %s, which did not come to an end in time; it may "
-               "be stopped",
-               who);
+               "The manager is %s by %s, which did not come to an end in time; it may be stopped",
+               doing, who);
   return FALSE;
+}
+
+static gint64
+end_of_slice (gint64 deadline, gint64 slice_us)
+{
+  gint64 slice = sys_now_us () + slice_us;
+
+  return deadline >= 0 ? MIN (slice, deadline) : slice;
+}
+
+/* Inside the guard, whoever has reserved. */
+static gboolean
+enter_guard (Gate *gate, guint32 me, gint64 deadline, GCancellable *cancellable, GError **error)
+{
+  if (G_LIKELY (guard_try (&gate->shared->guard, me)))
+    return TRUE;
+
+  for (;;)
+    {
+      gint64 slice = cancellable == NULL ? deadline : end_of_slice (deadline, SLICE_US);
+
+      if (guard_take (&gate->shared->guard, &gate->participants, me, slice,
+                      &gate->shared->statistics))
+        return TRUE;
+      if (g_cancellable_set_error_if_cancelled (cancellable, error))
+        return FALSE;
+      if (deadline >= 0 && sys_now_us () >= deadline)
+        return busy (gate, atomic_load (&gate->shared->guard), "being written", error);
+    }
+}
+
+/* It must be the same owner, in the same turn, for as long as we have known him: over several
+ * calls, too, so that who waits a second each time comes through as well. */
+static gboolean
+is_kept_too_long (Gate *gate, GateLock *lock, guint32 owner)
+{
+  guint64 seen = (guint64) atomic_load (lock->turn) << 32 | owner;
+  gint64 now_us = sys_now_us ();
+
+  if (atomic_load (&lock->seen) == seen)
+    return now_us - atomic_load (&lock->since) >= gate->patience_us;
+  atomic_store (&lock->since, now_us);
+  atomic_store (&lock->seen, seen);
+  return FALSE;
+}
+
+/* In the end even from its living owner. */
+static gboolean
+try_take (Gate *gate, GateLock *lock, guint32 me, gint64 until_us)
+{
+  guint32 owner;
+
+  if (!LOCK_IS_TAKEN (lock_take (&lock->lock, me, until_us, FALSE)))
+    {
+      owner = lock_owner (&lock->lock);
+      if (owner == 0 || !is_kept_too_long (gate, lock, owner) ||
+          !lock_seize (&lock->lock, me, owner))
+        return FALSE;
+    }
+  atomic_fetch_add (lock->turn, 1);
+  return TRUE;
+}
+
+static gboolean
+take (Gate *gate,
+      GateLock *lock,
+      guint32 me,
+      gint64 deadline,
+      GCancellable *cancellable,
+      GError **error)
+{
+  gint64 slice_us = cancellable != NULL ? SLICE_US : MIN (LONG_SLICE_US, gate->patience_us / 4 + 1);
+
+  while (!try_take (gate, lock, me, end_of_slice (deadline, slice_us)))
+    {
+      if (g_cancellable_set_error_if_cancelled (cancellable, error))
+        return FALSE;
+      if (deadline >= 0 && sys_now_us () >= deadline)
+        return busy (gate, lock_owner (&gate->reserved.lock), "kept for a transaction", error);
+    }
+  return TRUE;
+}
+
+static gboolean
+reserve (Gate *gate, guint32 me, gint64 deadline, GCancellable *cancellable, GError **error)
+{
+  gboolean reserved;
+
+  if (lock_owner (&gate->next.lock) == 0 && try_take (gate, &gate->reserved, me, 0))
+    return TRUE;
+  if (!take (gate, &gate->next, me, deadline, cancellable, error))
+    return FALSE;
+  reserved = take (gate, &gate->reserved, me, deadline, cancellable, error);
+  lock_release (&gate->next.lock, me);
+  return reserved;
+}
+
+static inline gboolean
+is_reserved (Gate *gate)
+{
+  return lock_owner (&gate->reserved.lock) != 0;
+}
+
+/* A single write waits for its turn like a transaction, then lets the next one in. */
+static gboolean
+enter_in_turn (Gate *gate, guint32 me, gint64 deadline, GCancellable *cancellable, GError **error)
+{
+  gboolean entered;
+
+  if (!reserve (gate, me, deadline, cancellable, error))
+    return FALSE;
+  entered = enter_guard (gate, me, deadline, cancellable, error);
+  lock_release (&gate->reserved.lock, me);
+  return entered;
 }
 
 gboolean
 gate_enter (Gate *gate, gint64 timeout_us, GCancellable *cancellable, GError **error)
 {
-  guint32 me = participants_me (&gate->participants, error), nobody = 0;
+  guint32 me = participants_me (&gate->participants, error);
   gint64 deadline;
 
   if (me == 0 || g_cancellable_set_error_if_cancelled (cancellable, error))
     return FALSE;
-  if (G_LIKELY (atomic_compare_exchange_strong_explicit (
-          gate->guard, &nobody, me, memory_order_acquire, memory_order_relaxed)))
-    return TRUE;
+  if (G_LIKELY (guard_try (&gate->shared->guard, me)))
+    {
+      if (G_LIKELY (!is_reserved (gate)))
+        return TRUE;
+      guard_release (&gate->shared->guard);
+    }
 
   deadline = wait_deadline (timeout_us);
-  for (;;)
+  while (!is_reserved (gate))
     {
-      gint64 slice = cancellable == NULL ? deadline : sys_now_us () + SLICE_US;
-
-      if (deadline >= 0)
-        slice = MIN (slice, deadline);
-      if (guard_take (gate->guard, &gate->participants, me, slice, gate->statistics))
-        return TRUE;
-      if (g_cancellable_set_error_if_cancelled (cancellable, error))
+      if (!enter_guard (gate, me, deadline, cancellable, error))
         return FALSE;
-      if (deadline >= 0 && sys_now_us () >= deadline)
-        return busy (gate, error);
+      if (!is_reserved (gate))
+        return TRUE;
+      guard_release (&gate->shared->guard);
     }
+  return enter_in_turn (gate, me, deadline, cancellable, error);
 }
 
 void
 gate_leave (Gate *gate)
 {
-  guard_release (gate->guard);
+  guard_release (&gate->shared->guard);
+}
+
+gboolean
+gate_reserve (Gate *gate, gint64 timeout_us, GCancellable *cancellable, GError **error)
+{
+  guint32 me = participants_me (&gate->participants, error);
+
+  return me != 0 && !g_cancellable_set_error_if_cancelled (cancellable, error) &&
+         reserve (gate, me, wait_deadline (timeout_us), cancellable, error);
+}
+
+void
+gate_unreserve (Gate *gate)
+{
+  lock_release (&gate->reserved.lock, participants_token (&gate->participants));
+}
+
+gboolean
+gate_is_reserved (Gate *gate)
+{
+  guint32 me = participants_token (&gate->participants);
+
+  return me != 0 && lock_owner (&gate->reserved.lock) == me;
+}
+
+gboolean
+gate_enter_reserved (Gate *gate, gint64 timeout_us, GCancellable *cancellable, GError **error)
+{
+  guint32 me = participants_me (&gate->participants, error);
+
+  return me != 0 && enter_guard (gate, me, wait_deadline (timeout_us), cancellable, error);
 }
 
 gboolean
 gate_is_busy (Gate *gate)
 {
-  guint32 owner = atomic_load (gate->guard);
+  guint32 owner = atomic_load (&gate->shared->guard);
 
   if (owner == 0)
     return FALSE;

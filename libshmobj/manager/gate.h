@@ -2,17 +2,43 @@
 #pragma once
 
 #include "base/guard.h"
+#include "base/lock.h"
 
 #include <gio/gio.h>
+
+/* What all processes share of it, in the segment. */
+typedef struct
+{
+  LockShared lock;
+  _Atomic (guint32) turn; /* tells one time that somebody has it from another */
+} GateLockShared;
+
+typedef struct
+{
+  LAYOUT_LINE Guard guard;
+  LAYOUT_LINE GuardStatistics statistics;
+  LAYOUT_LINE GateLockShared reserved; /* by one in a transaction over several objects */
+  LAYOUT_LINE GateLockShared next;     /* by the next who will have `reserved` */
+} GateShared;
+
+/* What one process has of either. */
+typedef struct
+{
+  Lock lock;
+  _Atomic (guint32) *turn;
+  _Atomic (guint64) seen; /* in the way: turn << 32 | owner */
+  _Atomic (gint64) since; /* stored before `seen` */
+} GateLock;
 
 /* The writers' gate: one thread of one process, of all that use a manager's directory. */
 typedef struct
 {
   Segment segment; /* the file “gate” */
   Participants participants;
-  Guard *guard; /* in the segment */
-  GuardStatistics *statistics;
+  GateShared *shared;       /* in the segment */
   WatchersShared *watchers; /* those who wait for what passes the gate (watchers.c) */
+  GateLock reserved, next;
+  gint64 patience_us; /* that we have with one who keeps it reserved */
 } Gate;
 
 /* Makes the file, in a directory where nobody else is yet. */
@@ -20,8 +46,19 @@ gboolean gate_create (int directory_fd, GError **error);
 gboolean gate_open (Gate *gate, int directory_fd, GError **error);
 void gate_close (Gate *gate);
 
-/* Errors: CANCELLED; BUSY when @timeout_us have passed (names who is inside). */
+/* For one write. Errors: CANCELLED; BUSY when @timeout_us have passed (names who is inside, or has
+ * it reserved). */
 gboolean gate_enter (Gate *gate, gint64 timeout_us, GCancellable *cancellable, GError **error);
 void gate_leave (Gate *gate);
 /* Is somebody inside who lives? TRUE also when we cannot ask. */
 gboolean gate_is_busy (Gate *gate);
+
+/* Keeps the writes of all others out until gate_unreserve(), while ours come in. After patience_us
+ * somebody may take the reservation away: gate_is_reserved() says whether it still is this
+ * process's. Which of its threads has it, the caller knows. Errors as above. */
+gboolean gate_reserve (Gate *gate, gint64 timeout_us, GCancellable *cancellable, GError **error);
+void gate_unreserve (Gate *gate);
+gboolean gate_is_reserved (Gate *gate);
+/* In place of gate_enter(), for the one who reserved it. */
+gboolean
+gate_enter_reserved (Gate *gate, gint64 timeout_us, GCancellable *cancellable, GError **error);

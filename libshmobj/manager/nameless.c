@@ -19,6 +19,9 @@
  * fast as new ones come. The rest is swept by the next one who finds himself alone in the manager.
  * He asks for each object, too: by the time he sweeps, others may have come and made some (tried
  * without: their objects were gone).
+ *
+ * In a transaction over several objects nothing is let go or removed before its end: until then
+ * others see what was before, and may come by it.
  */
 
 #include "manager/nameless.h"
@@ -213,11 +216,63 @@ nameless_end (Store *store, Holds *holds, guint64 id, gint64 timeout_us)
   end_all (store, holds, &id, 1, BUDGET, timeout_us);
 }
 
-void
-nameless_end_all (Store *store, Holds *holds, const guint64 *ids, guint n, gint64 timeout_us)
+/* What a transaction over several objects has put off. */
+typedef struct
 {
-  end_all (store, holds, ids, n, BUDGET, timeout_us);
-  nameless_look_around (store, holds, timeout_us);
+  ShmobjManager *manager; /* (owned) */
+  guint n;
+  guint64 ids[];
+} Later;
+
+/* FALSE: this thread is in no transaction. */
+static gboolean
+put_off (ShmobjManager *manager, const guint64 *ids, guint n, void (*func) (gpointer later))
+{
+  Later *later;
+
+  if (G_LIKELY (!store_is_transacting (manager_get_store (manager, NULL))))
+    return FALSE;
+  later = g_malloc (sizeof *later + n * sizeof *ids);
+  later->manager = g_object_ref (manager);
+  later->n = n;
+  memcpy (later->ids, ids, n * sizeof *ids);
+  if (store_after_transaction (manager_get_store (manager, NULL), func, later))
+    return TRUE;
+  g_object_unref (manager);
+  g_free (later);
+  return FALSE;
+}
+
+static void
+end_later (gpointer data)
+{
+  Later *later = data;
+
+  nameless_end_all (later->manager, later->ids, later->n);
+  g_object_unref (later->manager);
+  g_free (later);
+}
+
+static void
+let_go_later (gpointer data)
+{
+  Later *later = data;
+
+  nameless_let_go (later->manager, later->ids[0]);
+  g_object_unref (later->manager);
+  g_free (later);
+}
+
+void
+nameless_end_all (ShmobjManager *manager, const guint64 *ids, guint n)
+{
+  Store *store = manager_get_store (manager, NULL);
+  gint64 timeout_us = manager_get_timeout (manager);
+
+  if (put_off (manager, ids, n, end_later))
+    return;
+  end_all (store, manager_get_holds (manager), ids, n, BUDGET, timeout_us);
+  nameless_look_around (store, manager_get_holds (manager), timeout_us);
 }
 
 /* In a forked child that never came in here the parent's manager is not opened just to look. */
@@ -226,6 +281,9 @@ nameless_let_go (ShmobjManager *manager, guint64 id)
 {
   Holds *holds = manager_get_holds (manager);
 
+  if (manager_get_directory (manager)->generation == fork_generation () &&
+      put_off (manager, &id, 1, let_go_later))
+    return;
   if (holds_release (holds, id) &&
       manager_get_directory (manager)->generation == fork_generation ())
     nameless_end (manager_get_store (manager, NULL), holds, id, LETTING_GO_US);

@@ -10,7 +10,7 @@
 /* Removes object @id if nothing keeps it, and what then is kept no more. */
 void nameless_end (Store *store, Holds *holds, guint64 id, gint64 timeout_us);
 /* Does so for the @n objects that a write has left (Orphans in references.h). */
-void nameless_end_all (Store *store, Holds *holds, const guint64 *ids, guint n, gint64 timeout_us);
+void nameless_end_all (ShmobjManager *manager, const guint64 *ids, guint n);
 /* Gives up one hold that this process has of an object; removes it if that was the last. */
 void nameless_let_go (ShmobjManager *manager, guint64 id);
 /* Does so for the next two that others may have left. */

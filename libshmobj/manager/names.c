@@ -97,6 +97,19 @@ take_id (StoreTxn *txn)
   return record.next_id - 1;
 }
 
+/* An id, a file or a cell of an arena is given once and for all, while a transaction may be rolled
+ * back. */
+static gboolean
+check_outside_transaction (StoreTxn *txn, const char *doing, const char *name, GError **error)
+{
+  if (!store_is_in_transaction (txn))
+    return TRUE;
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+               "Objects are not %s inside a transaction; do so before or after it (“%s”)", doing,
+               name != NULL ? name : "");
+  return FALSE;
+}
+
 static gboolean
 create_unless_there (StoreTxn *txn, gpointer data, GError **error)
 {
@@ -107,6 +120,8 @@ create_unless_there (StoreTxn *txn, gpointer data, GError **error)
 
   if (how->name != NULL && names_lookup (txn, how->name, &kind, &how->id))
     return check_found (how, kind, error);
+  if (!check_outside_transaction (txn, "made", how->name, error))
+    return FALSE;
 
   row = (NameRow){ .id = take_id (txn), .kind = how->kind };
   how->id = row.id;
@@ -174,6 +189,8 @@ names_remove (StoreTxn *txn, const char *name, ObjectKind *kind, guint64 *id, GE
 {
   guint8 key[STORE_KEY_MAX];
 
+  if (!check_outside_transaction (txn, "removed", name, error))
+    return FALSE;
   if (!names_lookup (txn, name, kind, id))
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "There is no object “%s”", name);

@@ -13,6 +13,7 @@
 #define STORE_FDS 4   /* descriptors that LMDB has of a store's files, or fewer */
 #define STORE_POOL 16 /* read transactions kept for reuse */
 #define STORE_FIRST_SIZE (G_GUINT64_CONSTANT (512) << 10)
+#define STORE_REFUSED (-1)     /* a failure that is none of LMDB's: see refusal */
 #define STORE_READERS_MAX 1000 /* reads at the same time, over all processes */
 
 struct _Store
@@ -35,6 +36,12 @@ struct _Store
   Watchers watchers;
   GMutex mapping; /* held by who writes (inside the gate), and by who remaps */
 
+  /* Those of this process that are open (store-transaction.c). */
+  GMutex transacting; /* held for moments */
+  StoreTransaction *transactions;
+  StoreTransaction *reserver; /* the one for which the gate is reserved, unless it was seized */
+  atomic_int n_transactions;
+
   /* Growth unmaps. Readers are counted in, and who remaps waits until none is left. */
   atomic_int readers;
   atomic_int remapping;
@@ -54,8 +61,28 @@ int store_adopt_locked (Store *store);
 int store_grow_locked (Store *store, gsize bytes);
 gboolean store_has_room (Store *store, gsize bytes);
 
+/* store-txn.c: one run of the function. 0, or what went wrong; -1 with @error set by the function
+ */
+int store_run_func (StoreTxn *txn, const StoreWrite *write, GError **error);
+/* for who is inside the gate already */
+gboolean store_run (Store *store, const StoreWrite *write, GError **error);
+
+/* store-transaction.c: these are for a store with transactions, and find out whether one is this
+ * thread's. */
+gboolean store_transaction_join (StoreTxn *txn, GError **error);
+void store_transaction_unlock (StoreTransaction *root);
+/* FALSE: none is, and nothing was done. */
+gboolean
+store_transaction_write (Store *store, const StoreWrite *write, gboolean *done, GError **error);
+
 /* store-check.c */
 gboolean store_check_file (const char *path, guint64 *size, GError **error);
+
+static inline gboolean
+store_has_transactions (Store *store)
+{
+  return G_UNLIKELY (atomic_load_explicit (&store->n_transactions, memory_order_relaxed) != 0);
+}
 
 static inline gboolean
 store_enter (Store *store, GError **error)

@@ -21,7 +21,6 @@
 
 #define DOING_READ "Reading"
 #define DOING_WRITE "Writing"
-#define REFUSED (-1) /* a failure that is none of LMDB's: see refusal */
 
 static void
 reader_in (Store *store)
@@ -137,7 +136,7 @@ store_read_begin (Store *store, StoreTxn *txn, GError **error)
     }
 
   *txn = (StoreTxn){ .store = store, .handle = handle };
-  return TRUE;
+  return !store_has_transactions (store) || store_transaction_join (txn, error);
 }
 
 gboolean
@@ -149,6 +148,8 @@ store_read_end (StoreTxn *txn, GError **error)
   pool_give (store, txn->handle);
   reader_out (store);
   txn->handle = NULL;
+  if (G_UNLIKELY (txn->transaction != NULL))
+    store_transaction_unlock (txn->transaction);
   return txn->failure == 0 || store_fail (store, txn->failure, DOING_READ, error);
 }
 
@@ -162,14 +163,32 @@ commit (StoreTxn *txn)
   return mdb_txn_commit (txn->handle);
 }
 
-/* One run of the function. 0, or what went wrong; -1 with @error set by the function. */
+int
+store_run_func (StoreTxn *txn, const StoreWrite *write, GError **error)
+{
+  GError *local_error = NULL;
+
+  if (write->func (txn, write->data, &local_error) && txn->failure == 0)
+    return 0;
+  if (txn->failure == STORE_REFUSED)
+    {
+      g_clear_error (&local_error);
+      local_error = g_steal_pointer (&txn->refusal);
+    }
+  if (txn->failure == 0 || txn->failure == STORE_REFUSED)
+    {
+      g_propagate_error (error, local_error);
+      return -1;
+    }
+  g_clear_error (&local_error);
+  return txn->failure;
+}
+
 static int
 run_once (Store *store, const StoreWrite *write, GError **error)
 {
   StoreTxn txn = { .store = store };
-  GError *local_error = NULL;
   MDB_txn *handle;
-  gboolean done;
   int rc;
 
   if (write->bytes > 0 && !store_has_room (store, write->bytes))
@@ -179,23 +198,11 @@ run_once (Store *store, const StoreWrite *write, GError **error)
     return rc;
 
   txn.handle = handle;
-  done = write->func (&txn, write->data, &local_error);
-  if (done && txn.failure == 0)
+  rc = store_run_func (&txn, write, error);
+  if (rc == 0)
     return commit (&txn);
-
   mdb_txn_abort (handle);
-  if (txn.failure == REFUSED)
-    {
-      g_clear_error (&local_error);
-      local_error = txn.refusal;
-    }
-  if (txn.failure == 0 || txn.failure == REFUSED)
-    {
-      g_propagate_error (error, local_error);
-      return -1;
-    }
-  g_clear_error (&local_error);
-  return txn.failure;
+  return rc;
 }
 
 /* Inside the gate, under the mapping mutex. */
@@ -227,13 +234,9 @@ run_until_it_fits (Store *store, const StoreWrite *write, GError **error)
 }
 
 gboolean
-store_write (Store *store, const StoreWrite *write, GError **error)
+store_run (Store *store, const StoreWrite *write, GError **error)
 {
   gboolean done;
-
-  if (!store_enter (store, error) ||
-      !gate_enter (&store->gate, write->timeout_us, write->cancellable, error))
-    return FALSE;
 
   g_mutex_lock (&store->mapping);
   store_headers_mend (&store->headers);
@@ -241,189 +244,22 @@ store_write (Store *store, const StoreWrite *write, GError **error)
   done = run_until_it_fits (store, write, error);
   watchers_settle (&store->watchers);
   g_mutex_unlock (&store->mapping);
-  gate_leave (&store->gate);
   return done;
 }
 
-static void
-note (StoreTxn *txn, int rc)
-{
-  if (txn->failure == 0)
-    txn->failure = rc;
-}
-
 gboolean
-store_corrupt (StoreTxn *txn)
+store_write (Store *store, const StoreWrite *write, GError **error)
 {
-  note (txn, MDB_CORRUPTED);
-  return FALSE;
-}
+  gboolean done;
 
-gboolean
-store_refuse (StoreTxn *txn, GError *error)
-{
-  if (txn->failure == 0)
-    {
-      txn->failure = REFUSED;
-      txn->refusal = error;
-    }
-  else
-    g_error_free (error);
-  return FALSE;
-}
-
-gboolean
-store_get (StoreTxn *txn, const void *key, gsize key_size, StoreBytes *value)
-{
-  MDB_val k = { key_size, (void *) key }, v;
-  int rc = mdb_get (txn->handle, txn->store->rows, &k, &v);
-
-  if (rc == 0)
-    {
-      *value = (StoreBytes){ v.mv_data, v.mv_size };
-      return TRUE;
-    }
-  if (rc != MDB_NOTFOUND)
-    note (txn, rc);
-  return FALSE;
-}
-
-void
-store_put (StoreTxn *txn, const void *key, gsize key_size, const void *data, gsize size)
-{
-  MDB_val k = { key_size, (void *) key }, v = { size, (void *) data };
-  int rc;
-
-  if (txn->failure != 0)
-    return;
-  rc = mdb_put (txn->handle, txn->store->rows, &k, &v, 0);
-  if (rc != 0)
-    note (txn, rc);
-}
-
-gpointer
-store_put_room (StoreTxn *txn, const void *key, gsize key_size, gsize size)
-{
-  MDB_val k = { key_size, (void *) key }, v = { size, NULL };
-  int rc;
-
-  if (txn->failure != 0)
-    return NULL;
-  rc = mdb_put (txn->handle, txn->store->rows, &k, &v, MDB_RESERVE);
-  if (rc == 0)
-    return v.mv_data;
-  note (txn, rc);
-  return NULL;
-}
-
-gboolean
-store_delete (StoreTxn *txn, const void *key, gsize key_size)
-{
-  MDB_val k = { key_size, (void *) key };
-  int rc;
-
-  if (txn->failure != 0)
+  if (!store_enter (store, error))
     return FALSE;
-  rc = mdb_del (txn->handle, txn->store->rows, &k, NULL);
-  if (rc != 0 && rc != MDB_NOTFOUND)
-    note (txn, rc);
-  return rc == 0;
-}
-
-void
-store_scan_begin (StoreScan *scan, StoreTxn *txn, const void *prefix, gsize prefix_size)
-{
-  MDB_cursor *cursor = NULL;
-  int rc = mdb_cursor_open (txn->handle, txn->store->rows, &cursor);
-
-  if (rc != 0)
-    note (txn, rc);
-  *scan = (StoreScan){
-    .txn = txn, .cursor = cursor, .prefix_size = prefix_size, .start_size = prefix_size
-  };
-  memcpy (scan->prefix, prefix, prefix_size);
-}
-
-/* The next key that can be is @after with a byte 0 behind it. */
-void
-store_scan_begin_after (StoreScan *scan,
-                        StoreTxn *txn,
-                        const void *prefix,
-                        gsize prefix_size,
-                        const void *after,
-                        gsize after_size)
-{
-  store_scan_begin (scan, txn, prefix, prefix_size);
-  g_assert (after_size < sizeof scan->prefix);
-  memcpy (scan->prefix, after, after_size);
-  scan->prefix[after_size] = 0;
-  scan->start_size = after_size + 1;
-}
-
-/* The row that the cursor has come to, as @rc says, if it still begins as it should. */
-static gboolean
-arrive (StoreScan *scan, int rc, const MDB_val *k, const MDB_val *v)
-{
-  scan->started = TRUE;
-  if (rc != 0 && rc != MDB_NOTFOUND)
-    note (scan->txn, rc);
-  if (rc != 0 || k->mv_size < scan->prefix_size ||
-      memcmp (k->mv_data, scan->prefix, scan->prefix_size) != 0)
+  if (store_has_transactions (store) && store_transaction_write (store, write, &done, error))
+    return done;
+  if (!gate_enter (&store->gate, write->timeout_us, write->cancellable, error))
     return FALSE;
 
-  scan->key = (StoreBytes){ k->mv_data, k->mv_size };
-  scan->value = (StoreBytes){ v->mv_data, v->mv_size };
-  return TRUE;
-}
-
-gboolean
-store_scan_next (StoreScan *scan)
-{
-  MDB_val k = { scan->start_size, scan->prefix }, v;
-  int rc;
-
-  if (scan->cursor == NULL || scan->txn->failure != 0)
-    return FALSE;
-
-  rc = mdb_cursor_get (scan->cursor, &k, &v, scan->started ? MDB_NEXT : MDB_SET_RANGE);
-  return arrive (scan, rc, &k, &v);
-}
-
-/* It is before the first row that begins with more than the prefix; a prefix ends in a tag. */
-gboolean
-store_scan_last (StoreScan *scan)
-{
-  guint8 behind[sizeof scan->prefix];
-  MDB_val k = { scan->prefix_size, behind }, v;
-  int rc;
-
-  if (scan->cursor == NULL || scan->txn->failure != 0)
-    return FALSE;
-
-  memcpy (behind, scan->prefix, scan->prefix_size);
-  behind[scan->prefix_size - 1]++;
-  rc = mdb_cursor_get (scan->cursor, &k, &v, MDB_SET_RANGE);
-  if (rc == 0)
-    rc = mdb_cursor_get (scan->cursor, &k, &v, MDB_PREV);
-  else if (rc == MDB_NOTFOUND)
-    rc = mdb_cursor_get (scan->cursor, &k, &v, MDB_LAST);
-  return arrive (scan, rc, &k, &v);
-}
-
-/* LMDB then stands on the row behind, and MDB_NEXT gives that one. */
-void
-store_scan_delete (StoreScan *scan)
-{
-  int rc;
-
-  if (scan->txn->failure == 0 && (rc = mdb_cursor_del (scan->cursor, 0)) != 0)
-    note (scan->txn, rc);
-}
-
-void
-store_scan_end (StoreScan *scan)
-{
-  if (scan->cursor != NULL)
-    mdb_cursor_close (scan->cursor);
-  scan->cursor = NULL;
+  done = store_run (store, write, error);
+  gate_leave (&store->gate);
+  return done;
 }

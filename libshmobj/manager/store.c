@@ -305,6 +305,9 @@ store_open_after_fork (Store *store, GError **error)
   if (!opened)
     {
       g_mutex_init (&store->mapping);
+      g_mutex_init (&store->transacting);
+      store->transactions = store->reserver = NULL;
+      store->n_transactions = 0;
       store->readers = store->remapping = 0;
       for (guint i = 0; i < STORE_POOL; i++)
         store->pool[i] = NULL;
@@ -377,6 +380,7 @@ store_new (const char *path, StoreFlags flags, const guint64 identity[2], GError
   store->identity[1] = identity[1];
   store->hook.in_child = close_in_child;
   g_mutex_init (&store->mapping);
+  g_mutex_init (&store->transacting);
 
   if (open_gate (store, error))
     {
@@ -443,6 +447,7 @@ store_free (Store *store)
   watchers_clear (&store->watchers);
   gate_close (&store->gate);
   g_mutex_clear (&store->mapping);
+  g_mutex_clear (&store->transacting);
   g_free (store->path);
   g_free (store);
 }

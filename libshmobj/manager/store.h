@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "manager/overlay.h"
 #include "manager/watchers.h"
 
 #include <gio/gio.h>
@@ -14,6 +15,7 @@
  */
 
 typedef struct _Store Store;
+typedef struct _StoreTransaction StoreTransaction;
 
 #define STORE_KEY_MAX 500 /* bytes of a key; LMDB as distributions build it takes 511 */
 
@@ -26,9 +28,11 @@ typedef struct
 typedef struct
 {
   Store *store;
-  gpointer handle; /* (owned by the store): the transaction behind it */
-  int failure;     /* the first thing that went wrong, 0 while all is well */
-  GError *refusal; /* (owned): why, after store_refuse() */
+  gpointer handle;               /* (owned by the store): the transaction behind it */
+  Overlay *overlay;              /* (unowned) (nullable): changes go there; of @transaction */
+  StoreTransaction *transaction; /* (unowned) (nullable): over several objects */
+  int failure;                   /* the first thing that went wrong, 0 while all is well */
+  GError *refusal;               /* (owned): why, after store_refuse() */
   gpointer notes;  /* (nullable): of who runs the function; the store does not look at it */
   Touched touched; /* by a write: whose watchers are told */
 } StoreTxn;
@@ -84,6 +88,35 @@ store_touch (StoreTxn *txn, guint64 id)
 /* Those who wait for changes. */
 Watchers *store_get_watchers (Store *store);
 
+/* A transaction over several objects: until it ends, reads and writes of this thread on @store take
+ * part in it, and others do not write. In a thread that has one open it is a part of that one,
+ * which can be undone by itself.
+ *
+ * Errors: CANCELLED; BUSY (the gate; names its holder). */
+StoreTransaction *store_transaction_begin (Store *store,
+                                           gint64 timeout_us,
+                                           GCancellable *cancellable,
+                                           GError **error);
+/* TRUE: all of it is in the store (of a part: it is in the outer one). Else nothing of it, with the
+ * errors of store_write(), or CONFLICT (others have written since it began, having waited too
+ * long), CLOSED (it has ended), FORKED. It has ended in either case. */
+gboolean store_transaction_commit (StoreTransaction *self, gint64 timeout_us, GError **error);
+/* Ends it, from any thread, and does nothing when it has ended. */
+void store_transaction_rollback (StoreTransaction *self);
+/* Rolls it back unless it has ended. */
+void store_transaction_free (StoreTransaction *self);
+/* Has this thread one open? */
+gboolean store_is_transacting (Store *store);
+/* If this thread has a transaction open, @func will run once it has ended and the gate is free, in
+ * whatever thread ends it; also in a forked child that gives it up. FALSE: it has none. */
+gboolean store_after_transaction (Store *store, void (*func) (gpointer data), gpointer data);
+/* Is this part of a transaction over several objects? */
+static inline gboolean
+store_is_in_transaction (const StoreTxn *txn)
+{
+  return txn->transaction != NULL;
+}
+
 /* Rows. What @value points to is good until the next change in the transaction, or its end. */
 gboolean store_get (StoreTxn *txn, const void *key, gsize key_size, StoreBytes *value);
 void store_put (StoreTxn *txn, const void *key, gsize key_size, const void *data, gsize size);
@@ -106,6 +139,16 @@ typedef struct
   gsize start_size;
   gboolean started;
   guint8 prefix[32]; /* and the rest of where it starts */
+
+  /* over an overlay: where the rows below it are */
+  enum
+  {
+    SCAN_BASE_BEHIND, /* to be moved on */
+    SCAN_BASE_AT,
+    SCAN_BASE_END,
+  } base;
+  gboolean base_started;
+  StoreBytes base_key, base_value;
 } StoreScan;
 
 void store_scan_begin (StoreScan *scan, StoreTxn *txn, const void *prefix, gsize prefix_size);

@@ -102,6 +102,15 @@ touched_add (Touched *touched, guint64 id)
   touched->n = MIN (touched->n + 1, TOUCHED_MAX + 1);
 }
 
+void
+touched_add_all (Touched *touched, const Touched *others)
+{
+  for (guint i = 0; i < MIN (others->n, TOUCHED_MAX); i++)
+    touched_add (touched, others->ids[i]);
+  if (others->n > TOUCHED_MAX)
+    touched->n = TOUCHED_MAX + 1;
+}
+
 /* Of two threads that open the same one, one keeps his. */
 static const Broadcast *
 open_bell (Watchers *self, guint number, gboolean make, GError **error)

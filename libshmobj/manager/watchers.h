@@ -30,6 +30,7 @@ typedef struct
 } Touched;
 
 void touched_add (Touched *touched, guint64 id);
+void touched_add_all (Touched *touched, const Touched *others);
 
 /* Inside the gate. Before a transaction begins: makes up for a writer who died. */
 void watchers_mend (Watchers *self);

@@ -120,6 +120,47 @@ filled_by_others (gsize size)
   unlink (file);
 }
 
+/* A transaction for which there is no room leaves nothing; one that removes needs none. */
+static void
+transactions (gsize size)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ShmobjManager) manager = open_manager (&error);
+  g_autoptr (ShmobjList) list = shmobj_manager_open_list (manager, "l", 0, NULL, &error);
+  g_autoptr (ShmobjValue) value =
+      shmobj_manager_open_value (manager, "v", 0, g_variant_new_int32 (0), NULL, &error);
+
+  g_assert_no_error (error);
+  for (int round = 0; round < 5; round++)
+    {
+      ShmobjTransaction *transaction = shmobj_manager_begin (manager, 0, NULL, &error);
+      g_autoptr (GVariant) is = NULL;
+      gint64 n;
+
+      for (n = 0; n * size < 4 << 20; n++)
+        g_assert_true (shmobj_list_append (list, value_of_size (size), &error));
+      g_assert_true (shmobj_value_set (value, g_variant_new_int32 (1), &error));
+      g_assert_cmpint (shmobj_list_get_length (list, NULL), ==, n);
+      g_assert_false (shmobj_transaction_commit (transaction, &error));
+      g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE);
+      g_clear_error (&error);
+      g_object_unref (transaction);
+      g_assert_cmpint (shmobj_list_get_length (list, NULL), ==, 0);
+      is = shmobj_value_get (value, NULL);
+      g_assert_cmpint (g_variant_get_int32 (is), ==, 0);
+
+      n = fill (list, size);
+      transaction = shmobj_manager_begin (manager, 0, NULL, &error);
+      g_assert_no_error (error);
+      g_assert_true (shmobj_list_delete_range (list, 0, n / 2, &error));
+      g_assert_true (shmobj_list_clear (list, &error));
+      g_assert_true (shmobj_transaction_commit (transaction, &error));
+      g_assert_no_error (error);
+      g_object_unref (transaction);
+      g_assert_cmpint (shmobj_list_get_length (list, NULL), ==, 0);
+    }
+}
+
 static void
 run_in_small_tmpfs (void (*func) (gsize size), gsize size)
 {
@@ -175,6 +216,12 @@ test_others (void)
   run_in_small_tmpfs (filled_by_others, 500);
 }
 
+static void
+test_transactions (void)
+{
+  run_in_small_tmpfs (transactions, 700);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -183,5 +230,6 @@ main (int argc, char **argv)
   g_test_add_func ("/store/full-of-medium-items", test_medium);
   g_test_add_func ("/store/full-of-large-items", test_large);
   g_test_add_func ("/store/filled-by-others", test_others);
+  g_test_add_func ("/store/full-for-a-transaction", test_transactions);
   return g_test_run ();
 }

@@ -27,6 +27,7 @@ CODES = (
     "CORRUPT",
     "FORKED",
     "NOT_REPRESENTABLE",
+    "CONFLICT",
 )
 
 
@@ -121,6 +122,12 @@ class NotRepresentable(Error, TypeError):
     """The value cannot be carried where it should go."""
 
     CODE = Error.NOT_REPRESENTABLE
+
+
+class Conflict(Error):
+    """Others have changed what a transaction stands on; nothing of it has happened, and it can be tried again."""
+
+    CODE = Error.CONFLICT
 
 
 class Cancelled(Error):
