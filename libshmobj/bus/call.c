@@ -24,12 +24,25 @@ bus_object_new (BusService *service,
                 const BusInterface *interface,
                 GObject *opened)
 {
+  g_autofree char *path = bus_path_of (name);
+  BusObject *object = bus_object_new_at (service, path, id, interface, opened);
+
+  object->name = g_strdup (name);
+  return object;
+}
+
+BusObject *
+bus_object_new_at (BusService *service,
+                   const char *path,
+                   guint64 id,
+                   const BusInterface *interface,
+                   GObject *opened)
+{
   BusObject *object = g_new0 (BusObject, 1);
 
   g_ref_count_init (&object->references);
   object->service = bus_service_ref (service);
-  object->name = g_strdup (name);
-  object->path = name != NULL ? bus_path_of (name) : g_strdup (BUS_PATH);
+  object->path = g_strdup (path);
   object->id = id;
   object->interface = interface;
   object->object = opened;

@@ -14,7 +14,8 @@ typedef struct
 {
   grefcount references;
   BusService *service; /* (owned) */
-  char *name;          /* (owned) (nullable): NULL at the root */
+  char *name;          /* (owned) (nullable): NULL at the root, and of one that has its path by
+                        * reference */
   char *path;          /* (owned) */
   guint64 id;
   const BusInterface *interface; /* of its kind; NULL at the root */

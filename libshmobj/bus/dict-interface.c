@@ -4,6 +4,7 @@
 
 #include "base/shmobj-error.h"
 #include "bus/arguments.h"
+#include "bus/by-reference.h"
 #include "bus/interface.h"
 #include "bus/introspection.h"
 #include "bus/values.h"
@@ -103,13 +104,16 @@ run_pop (BusObject *object, GVariant *parameters, GError **error)
 {
   g_autoptr (GVariant) key = bus_argument_value (parameters, 0, error);
   ShmobjFrame frame, popped;
+  GVariant *value;
 
   if (key == NULL)
     return NULL;
   shmobj_frame_set_variant (&frame, key);
   if (!shmobj_dict_pop_frame_for (dict_of (object), &frame, bus_check_frame, &popped, error))
     return NULL;
-  return bus_body_value (stored_take_value (&popped, error), error);
+  value = stored_take_value (&popped, error);
+  bus_reference_keep (object->service, value);
+  return bus_body_value (value, error);
 }
 
 static GVariant *

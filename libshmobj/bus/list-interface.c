@@ -3,6 +3,7 @@
 /* org.shmobj.Manager1.List on a ShmobjList. */
 
 #include "bus/arguments.h"
+#include "bus/by-reference.h"
 #include "bus/interface.h"
 #include "bus/introspection.h"
 #include "manager/list-private.h"
@@ -94,11 +95,14 @@ static GVariant *
 run_pop (BusObject *object, GVariant *parameters, GError **error)
 {
   ShmobjFrame popped;
+  GVariant *value;
 
   if (!shmobj_list_pop_frame_for (list_of (object), bus_argument_int64 (parameters, 0),
                                   bus_check_frame, &popped, error))
     return NULL;
-  return bus_body_value (stored_take_value (&popped, error), error);
+  value = stored_take_value (&popped, error);
+  bus_reference_keep (object->service, value);
+  return bus_body_value (value, error);
 }
 
 static GVariant *

@@ -12,7 +12,7 @@
 static GVariant *
 get_name (BusObject *object, GError **error)
 {
-  return g_variant_new_string (object->name);
+  return g_variant_new_string (object->name != NULL ? object->name : "");
 }
 
 static GVariant *

@@ -110,7 +110,11 @@ set_unused (BusOpened *opened, BusObject *object)
 static void
 drop_opener (BusObject *object)
 {
-  if (--object->openers == 0)
+  if (--object->openers > 0)
+    return;
+  if (object->name == NULL) /* our having it open may be all that keeps it (by-reference.c) */
+    take_out (object->service->opened, object);
+  else
     set_unused (object->service->opened, object);
 }
 

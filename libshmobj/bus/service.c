@@ -19,6 +19,7 @@
 #include "bus/service.h"
 
 #include "base/fork.h"
+#include "bus/by-reference.h"
 #include "bus/names.h"
 #include "manager/manager-private.h"
 #include "manager/names.h"
@@ -78,7 +79,10 @@ bus_service_has (BusService *service, BusObject *object)
   const BusInterface *interface;
   guint64 id;
 
-  return identify (service, object->name, &interface, &id, NULL) && id == object->id;
+  return (object->name != NULL
+              ? identify (service, object->name, &interface, &id, NULL)
+              : bus_reference_identify (service, object->path, &interface, &id, NULL)) &&
+         id == object->id;
 }
 
 /* The native object behind a new one of ours; NULL with an error. */
@@ -141,6 +145,8 @@ bus_service_open (BusService *service,
                    "“%s” is no kind of object that can be opened here", kind);
       return NULL;
     }
+  if (*name == '\0')
+    return bus_reference_make (service, interface, flags, options, error);
   if (!bus_clients_check_room (service->clients, service->caller, bus_opened_find (service, path),
                                error))
     return NULL;
@@ -166,6 +172,8 @@ object_at (BusService *service, const char *path, GError **error)
 
   if (g_str_equal (path, BUS_PATH))
     return bus_object_ref (service->root);
+  if (bus_reference_is_path (path))
+    return bus_reference_get (service, path, error);
   name = bus_name_of_node (path + strlen (BUS_PATH "/"));
   if (name != NULL)
     return bus_service_get (service, name, error);
@@ -303,6 +311,25 @@ on_enumerate (GDBusConnection *connection, const char *sender, const char *path,
   return g_strv_builder_end (nodes);
 }
 
+/* What is at a node below us? NULL: nothing. */
+static const BusInterface *
+interface_at (BusService *service, const char *node)
+{
+  g_autofree char *path = g_strconcat (BUS_PATH "/", node, NULL), *name = NULL;
+  const BusInterface *interface = NULL;
+  gboolean there;
+  guint64 id;
+
+  if (bus_reference_is_path (path))
+    there = bus_reference_identify (service, path, &interface, &id, NULL);
+  else
+    {
+      name = bus_name_of_node (node);
+      there = name != NULL && identify (service, name, &interface, &id, NULL);
+    }
+  return there ? interface : NULL;
+}
+
 static GDBusInterfaceInfo **
 on_introspect (GDBusConnection *connection,
                const char *sender,
@@ -310,13 +337,11 @@ on_introspect (GDBusConnection *connection,
                const char *node,
                gpointer user_data)
 {
-  g_autofree char *name = node != NULL ? bus_name_of_node (node) : NULL;
+  const BusInterface *interface = node != NULL ? interface_at (user_data, node) : NULL;
   const BusInterface *const *interfaces = bus_interfaces_of (NULL);
-  const BusInterface *interface = NULL;
   GPtrArray *infos;
-  guint64 id;
 
-  if (node != NULL && (name == NULL || !identify (user_data, name, &interface, &id, NULL)))
+  if (node != NULL && interface == NULL)
     return NULL;
   if (node != NULL)
     interfaces = bus_interfaces_of (interface->kind);
@@ -386,7 +411,7 @@ bus_service_new (ShmobjManager *manager, GDBusConnection *connection, GError **e
   service->calls = g_hash_table_new (NULL, NULL);
   service->generation = fork_generation ();
   service->last_call_us = g_get_monotonic_time ();
-  service->root = bus_object_new (service, NULL, 0, NULL, NULL);
+  service->root = bus_object_new_at (service, BUS_PATH, 0, NULL, NULL);
   service->registration = register_subtree (service, error);
   if (service->registration == 0)
     {

@@ -38,13 +38,19 @@ BusObject *bus_object_new (BusService *service,
                            guint64 id,
                            const BusInterface *interface,
                            GObject *object);
+/* The same for one without a name. */
+BusObject *bus_object_new_at (BusService *service,
+                              const char *path,
+                              guint64 id,
+                              const BusInterface *interface,
+                              GObject *object);
 
 /* The object called @name, which the caller has open from now on; NULL with NOT_FOUND, or with
  * LIMITS_EXCEEDED. */
 BusObject *bus_service_get (BusService *service, const char *name, GError **error);
 /* Is @object still what its name means? */
 gboolean bus_service_has (BusService *service, BusObject *object);
-/* The same, or creates it, as Manager1.Open says. */
+/* The same, or creates it, as Manager1.Open says; "" is a new one without a name. */
 BusObject *bus_service_open (BusService *service,
                              const char *kind,
                              const char *name,

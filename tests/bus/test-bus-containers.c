@@ -20,7 +20,8 @@ test_open (void)
               ERR ("Exists"));
   bus_refuse (bus, ROOT, SERVICE ".Open", "('list', 'none such', {'existing': <true>})",
               ERR ("NotFound"));
-  bus_refuse (bus, ROOT, SERVICE ".Open", "('list', '', @a{sv} {})", ERR ("InvalidArgument"));
+  bus_refuse (bus, ROOT, SERVICE ".Open", "('queue', '', @a{sv} {})", ERR ("InvalidArgument"));
+  bus_refuse (bus, ROOT, SERVICE ".Open", "('list', '', {'existing': <true>})", ERR ("NotFound"));
   bus_refuse (bus, ROOT, SERVICE ".Open", "('sock', 'x', @a{sv} {})", ERR ("InvalidArgument"));
   bus_refuse (bus, ROOT, SERVICE ".Open", "('list', 'x', {'exsisting': <true>})",
               ERR ("InvalidArgument"));
