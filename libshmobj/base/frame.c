@@ -81,11 +81,26 @@ variant_of (ShmobjFrame *frame, const GVariantType *type)
   return g_variant_ref_sink (value);
 }
 
+/* The type of most values, so that it is neither copied nor scanned; NULL for what is longer. */
+static const GVariantType *
+find_basic_type (const ShmobjFrame *frame)
+{
+  static const char types[] = "x\0s\0d\0b\0i\0u\0t\0v\0y\0n\0q\0o\0g\0h";
+
+  for (gsize i = 0; frame->type_length == 1 && i < sizeof types; i += 2)
+    if (types[i] == *frame->type)
+      return (const GVariantType *) &types[i];
+  return NULL;
+}
+
 GVariant *
 shmobj_frame_steal_variant (ShmobjFrame *frame, GError **error)
 {
+  const GVariantType *basic = find_basic_type (frame);
   g_autofree char *type = NULL;
 
+  if (basic != NULL)
+    return variant_of (frame, basic);
   if (frame->kind == SHMOBJ_FRAME_BYTES)
     return variant_of (frame, G_VARIANT_TYPE_BYTESTRING);
 

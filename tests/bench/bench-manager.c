@@ -15,6 +15,8 @@
 #include <string.h>
 
 #define KEYS 1000
+#define MANY 10000
+#define LONG_LIST 1000000
 
 typedef struct
 {
@@ -59,6 +61,94 @@ list_read (void *data, long n)
 }
 
 static void
+list_set (void *data, long n)
+{
+  Bench *b = data;
+  GError *error = NULL;
+
+  for (long i = 0; i < n; i++)
+    must (shmobj_list_set (b->list, i % KEYS, g_variant_new_int64 (i), &error), error);
+}
+
+static void
+list_insert (void *data, long n)
+{
+  Bench *b = data;
+  GError *error = NULL;
+
+  for (long i = 0; i < n; i++)
+    must (shmobj_list_insert (b->list, LONG_LIST / 2 + i * 7919 % (LONG_LIST / 4),
+                              g_variant_new_int64 (i), &error),
+          error);
+}
+
+static void
+list_extend (void *data, long n)
+{
+  Bench *b = data;
+  GError *error = NULL;
+  GVariant **values = g_new (GVariant *, MANY);
+
+  for (long i = 0; i < n; i += MANY)
+    {
+      for (long j = 0; j < MANY; j++)
+        values[j] = g_variant_new_int64 (i + j);
+      must (shmobj_list_extend (b->list, values, MANY, &error), error);
+    }
+  g_free (values);
+}
+
+static void
+list_copy (void *data, long n)
+{
+  Bench *b = data;
+  GError *error = NULL;
+  gsize n_values;
+
+  for (long i = 0; i < n; i++)
+    {
+      GVariant **values = shmobj_list_get_range (b->list, 0, G_MAXINT64, &n_values, &error);
+
+      must (values != NULL && n_values == MANY, error);
+      for (gsize j = 0; j < n_values; j++)
+        g_variant_unref (values[j]);
+      g_free (values);
+    }
+}
+
+static void
+dict_fill (void *data, long n)
+{
+  Bench *b = data;
+  GVariantBuilder items;
+  GError *error = NULL;
+
+  g_variant_builder_init (&items, G_VARIANT_TYPE ("a{sv}"));
+  for (long i = 0; i < n; i++)
+    {
+      g_autofree char *key = g_strdup_printf ("key %ld", i);
+
+      g_variant_builder_add (&items, "{sv}", key, g_variant_new_int64 (i));
+    }
+  must (shmobj_dict_update (b->dict, g_variant_builder_end (&items), &error), error);
+}
+
+static void
+dict_copy (void *data, long n)
+{
+  Bench *b = data;
+  GError *error = NULL;
+
+  for (long i = 0; i < n; i++)
+    {
+      GVariant *items = shmobj_dict_items (b->dict, &error);
+
+      must (items != NULL, error);
+      g_variant_unref (items);
+    }
+}
+
+static void
 dict_set (void *data, long n)
 {
   Bench *b = data;
@@ -87,11 +177,17 @@ static const struct
 {
   const char *name;
   RunWork work, prepare;
+  long first; /* so much is prepared */
 } cases[] = {
-  { "list-append", list_append, list_append },
-  { "list-read", list_read, list_append },
-  { "dict-set", dict_set, dict_set },
-  { "dict-get", dict_get, dict_set },
+  { "list-append", list_append, list_append, KEYS },
+  { "list-read", list_read, list_append, KEYS },
+  { "list-set", list_set, list_append, KEYS },
+  { "list-copy", list_copy, list_extend, MANY },
+  { "list-insert", list_insert, list_extend, LONG_LIST },
+  { "list-append-long", list_append, list_extend, LONG_LIST },
+  { "dict-set", dict_set, dict_set, KEYS },
+  { "dict-get", dict_get, dict_set, KEYS },
+  { "dict-copy", dict_copy, dict_fill, MANY },
 };
 
 int
@@ -113,7 +209,7 @@ main (int argc, char **argv)
   for (guint i = 0; argc > 1 && i < G_N_ELEMENTS (cases); i++)
     if (strcmp (argv[1], cases[i].name) == 0)
       {
-        cases[i].prepare (&b, KEYS);
+        cases[i].prepare (&b, cases[i].first);
         run_print (run_served (cases[i].work, &b, run_number (argc, argv, 2, 10000)));
         status = 0;
       }

@@ -11,6 +11,7 @@ import time
 ITEM = (1, "two", 3.0)
 LARGE = bytes(1024 * 1024)
 KEYS = 1000
+MANY = 10000
 
 
 def timed(work, n):
@@ -79,11 +80,9 @@ def lock(mp, n):
     return timed(work, n)
 
 
-def in_list(mp, work, n):
+def in_list(mp, work, n, length=KEYS):
     with mp.Manager() as manager:
-        shared = manager.list()
-        for i in range(KEYS):
-            shared.append(i)
+        shared = manager.list(range(length))
         return timed(lambda n: work(shared, n), n)
 
 
@@ -103,11 +102,25 @@ def list_read(mp, n):
     return in_list(mp, work, n)
 
 
-def in_dict(mp, work, n):
+def list_set(mp, n):
+    def work(shared, n):
+        for i in range(n):
+            shared[i % KEYS] = i
+
+    return in_list(mp, work, n)
+
+
+def list_copy(mp, n):
+    def work(shared, n):
+        for i in range(n):
+            shared[:]
+
+    return in_list(mp, work, n, MANY)
+
+
+def in_dict(mp, work, n, length=KEYS):
     with mp.Manager() as manager:
-        shared = manager.dict()
-        for i in range(KEYS):
-            shared[f"key {i}"] = i
+        shared = manager.dict({f"key {i}": i for i in range(length)})
         return timed(lambda n: work(shared, n), n)
 
 
@@ -127,8 +140,17 @@ def dict_get(mp, n):
     return in_dict(mp, work, n)
 
 
+def dict_copy(mp, n):
+    def work(shared, n):
+        for i in range(n):
+            shared.copy()
+
+    return in_dict(mp, work, n, MANY)
+
+
 CASES = {function.__name__.replace("_", "-"): function
-         for function in (queue, queue_large, pipe, lock, list_append, list_read, dict_set, dict_get)}
+         for function in (queue, queue_large, pipe, lock, list_append, list_read, list_set, list_copy,
+                          dict_set, dict_get, dict_copy)}
 
 if __name__ == "__main__":
     module, case, *number = sys.argv[1:]

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define KEYS 1000
+#define MANY 10000
 #define TRIES 500 /* of 10 ms, for the server to come up */
 
 /* One program has several names; Debian's redis-tools has it under the second, without a service.
@@ -61,25 +62,54 @@ connect_to (const char *path, int server)
   return -1;
 }
 
-/* One command of @words words, and its whole answer: those we ask for are one line, or a line with
- * the length of a second one. */
 static void
-ask (int fd, int words, ...)
+send_command (int fd, int words, va_list list)
 {
   char text[512], *end = text + sprintf (text, "*%d\r\n", words);
-  size_t got = 0, needed = 1;
-  va_list list;
 
-  va_start (list, words);
   for (int i = 0; i < words; i++)
     {
       const char *word = va_arg (list, const char *);
 
       end += sprintf (end, "$%zu\r\n%s\r\n", strlen (word), word);
     }
-  va_end (list);
   if (write (fd, text, end - text) != end - text)
     run_fail ("redis");
+}
+
+/* A command whose answer is @n values: a line with their number, and two lines for each. */
+static void
+ask_for_many (int fd, long n, int words, ...)
+{
+  static char text[1 << 20];
+  va_list list;
+
+  va_start (list, words);
+  send_command (fd, words, list);
+  va_end (list);
+  for (long lines = 0; lines < 1 + 2 * n;)
+    {
+      ssize_t got = read (fd, text, sizeof text);
+
+      if (got <= 0 || (lines == 0 && text[0] != '*'))
+        run_fail ("redis");
+      for (char *at = text; (at = memchr (at, '\n', text + got - at)) != NULL; at++)
+        lines++;
+    }
+}
+
+/* One command of @words words, and its whole answer: those we ask for are one line, or a line with
+ * the length of a second one. */
+static void
+ask (int fd, int words, ...)
+{
+  char text[512];
+  size_t got = 0, needed = 1;
+  va_list list;
+
+  va_start (list, words);
+  send_command (fd, words, list);
+  va_end (list);
   while (got < needed || text[got - 1] != '\n')
     {
       ssize_t n = read (fd, text + got, sizeof text - 1 - got);
@@ -116,6 +146,61 @@ rounds (int fd, const char *command, int with_value, int by_name, long n)
 }
 
 static void
+fill (int fd, int by_name, long n)
+{
+  char key[32], value[32];
+
+  for (long i = 0; i < n; i++)
+    {
+      snprintf (key, sizeof key, "key %ld", i);
+      snprintf (value, sizeof value, "%ld", i);
+      if (by_name)
+        ask (fd, 4, "HSET", "dict", key, value);
+      else
+        ask (fd, 3, "RPUSH", "list", value);
+    }
+}
+
+static void
+list_fill (void *data, long n)
+{
+  fill (*(int *) data, 0, n);
+}
+
+static void
+dict_fill (void *data, long n)
+{
+  fill (*(int *) data, 1, n);
+}
+
+static void
+list_copy (void *data, long n)
+{
+  for (long i = 0; i < n; i++)
+    ask_for_many (*(int *) data, MANY, 4, "LRANGE", "list", "0", "-1");
+}
+
+static void
+dict_copy (void *data, long n)
+{
+  for (long i = 0; i < n; i++)
+    ask_for_many (*(int *) data, 2 * MANY, 2, "HGETALL", "dict");
+}
+
+static void
+list_set (void *data, long n)
+{
+  char place[32], value[32];
+
+  for (long i = 0; i < n; i++)
+    {
+      snprintf (place, sizeof place, "%ld", i % KEYS);
+      snprintf (value, sizeof value, "%ld", i);
+      ask (*(int *) data, 4, "LSET", "list", place, value);
+    }
+}
+
+static void
 list_append (void *data, long n)
 {
   rounds (*(int *) data, "RPUSH", 1, 0, n);
@@ -143,11 +228,12 @@ static const struct
 {
   const char *name;
   RunWork work, prepare;
+  long first; /* so much is prepared */
 } cases[] = {
-  { "list-append", list_append, list_append },
-  { "list-read", list_read, list_append },
-  { "dict-set", dict_set, dict_set },
-  { "dict-get", dict_get, dict_set },
+  { "list-append", list_append, list_append, KEYS }, { "list-read", list_read, list_append, KEYS },
+  { "list-set", list_set, list_append, KEYS },       { "list-copy", list_copy, list_fill, MANY },
+  { "dict-set", dict_set, dict_set, KEYS },          { "dict-get", dict_get, dict_set, KEYS },
+  { "dict-copy", dict_copy, dict_fill, MANY },
 };
 
 int
@@ -164,7 +250,7 @@ main (int argc, char **argv)
   for (unsigned int i = 0; fd >= 0 && i < sizeof cases / sizeof cases[0]; i++)
     if (strcmp (argv[1], cases[i].name) == 0)
       {
-        cases[i].prepare (&fd, KEYS);
+        cases[i].prepare (&fd, cases[i].first);
         run_print (run_served (cases[i].work, &fd, run_number (argc, argv, 2, 5000)));
         status = 0;
       }

@@ -10,6 +10,7 @@ import os
 import signal
 import statistics
 import subprocess
+import tempfile
 import time
 
 import rows
@@ -35,18 +36,26 @@ class Tree:
         if quick and isinstance(arguments[-1], int) and arguments[-1] >= 1000:
             arguments[-1] //= 5
         start = [os.path.join(self.programs, name)]
-        if name.endswith(".py"):
-            start = [os.path.join(self.source, "tools", "run"), "python3",
-                     os.path.join(self.source, "tests", "bench", name)]
+        if name.endswith((".py", ".js")):
+            interpreter = ["python3"] if name.endswith(".py") else ["gjs", "-m"]
+            start = [os.path.join(self.source, "tools", "run"), *interpreter, os.path.join(self.source, "tests", "bench", name)]
         elif not os.path.exists(start[0]):
             raise Missing(NOT_INSTALLED)
+        elif name == "bench-bus":
+            start = [os.path.join(self.source, "tests", "with-bus"), *start]
         return start + [str(argument) for argument in arguments]
 
     def run(self, command):
-        """What the program printed, as text. It and all its children are gone afterwards."""
+        """What the program printed, as text. It and all its children are gone afterwards, and so are managers with a
+        name, which are its own."""
+        with tempfile.TemporaryDirectory(prefix="shmobj-bench-", dir="/dev/shm") as folder:
+            return self.run_in(folder, command)
+
+    def run_in(self, folder, command):
         libraries = ":".join([f"{self.build}/libshmobj", *filter(None, [os.environ.get("LD_LIBRARY_PATH")])])
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0,
-                                   env={**os.environ, "SHMOBJ_BUILD": self.build, "LD_LIBRARY_PATH": libraries})
+                                   env={**os.environ, "SHMOBJ_BUILD": self.build, "LD_LIBRARY_PATH": libraries,
+                                        "XDG_RUNTIME_DIR": folder})
         try:
             out, err = process.communicate(timeout=TIME_LIMIT)
         except subprocess.TimeoutExpired:

@@ -171,10 +171,25 @@ ALONE = [
 # ---- managers: beside Python's (a server and pickles), Redis (a server) and LMDB without any of ours ----
 
 def in_manager(what, case, n):
-    lmdb = peers("lmdb-write" if case in ("list-append", "dict-set") else "lmdb-read", n)
+    lmdb = peers("lmdb-write" if case in ("list-append", "list-set", "dict-set") else "lmdb-read", n)
     return Row(what, ("bench-manager", case, n),
                [Beside("mp.Manager", python("multiprocessing", case, 2000), FASTER, 60, 20),
-                Beside("Redis", ("bench-redis", case, 2000), FASTER, 25), Beside("LMDB by hand", lmdb, LONGER)], "us")
+                Beside("Redis", ("bench-redis", case, 2000), FASTER, 25), Beside("LMDB by hand", lmdb, LONGER, 2)], "us")
+
+
+def copy_in_manager(what, case, n):
+    """All of 10 000 items at once: there the servers' round trips count for little."""
+    return Row(what, ("bench-manager", case, n),
+               [Beside("mp.Manager", python("multiprocessing", case, n // 4)), Beside("Redis", ("bench-redis", case, n // 4))], "us")
+
+
+def by_bus(what, case):
+    """A client of the service, beside one of a service that does nothing."""
+    return Row(what, ("bench-bus", case, 2000), [Beside("D-Bus echo", ("bench-bus", "echo", 2000), LONGER)], "us")
+
+
+def in_javascript(what, case, n):
+    return Row(what, ("bench-javascript.js", case, n), [Beside("mp.Manager", python("multiprocessing", case, n // 4))], "us")
 
 
 # ---- Python ----
@@ -211,7 +226,15 @@ SECTIONS = [
     Section("One process, CPU time", ALONE),
     Section("Manager, from C", [
         in_manager("List, append", "list-append", 10000), in_manager("List, read", "list-read", 50000),
+        in_manager("List, set", "list-set", 10000),
         in_manager("Dict, set", "dict-set", 10000), in_manager("Dict, get", "dict-get", 50000),
+        copy_in_manager("List, copy of 10 000", "list-copy", 200), copy_in_manager("Dict, copy of 10 000", "dict-copy", 100),
+        Row("List of 1 000 000, insert in the middle", ("bench-manager", "list-insert", 5000),
+            [Beside("append", ("bench-manager", "list-append-long", 5000), LONGER, 30)], "us"),
+    ], rounds=3),
+    Section("Manager, by D-Bus", [
+        by_bus("List, append, by D-Bus", "list-append"), by_bus("List, read, by D-Bus", "list-read"),
+        by_bus("Dict, set, by D-Bus", "dict-set"), by_bus("Dict, get, by D-Bus", "dict-get"),
     ], rounds=3),
     Section("Python", [
         in_python("Queue, put and get", "queue", 20000, aim=10, floor=3),
@@ -221,6 +244,12 @@ SECTIONS = [
         in_python("list, read", "list-read", 10000, aim=25, floor=10),
         in_python("dict, set", "dict-set", 10000, aim=25, floor=10),
         in_python("dict, get", "dict-get", 10000, aim=25, floor=10),
+        in_python("list, copy of 10 000", "list-copy", 100), in_python("dict, copy of 10 000", "dict-copy", 50),
+    ], rounds=3),
+    Section("JavaScript", [
+        in_javascript("List, append, in JavaScript", "list-append", 8000), in_javascript("List, read, in JavaScript", "list-read", 8000),
+        in_javascript("Dict, set, in JavaScript", "dict-set", 8000), in_javascript("Dict, get, in JavaScript", "dict-get", 8000),
+        in_javascript("List, copy of 10 000, in JavaScript", "list-copy", 40),
     ], rounds=3),
     Section("Idle", [
         idle("a lone sleeper: wake-ups", 1, "wakeups", "/s", 0), idle("a lone sleeper: CPU", 1, "cpu_us", "us/s", 0),
@@ -238,9 +267,12 @@ INSTRUCTIONS = [
     ("Pipe, 64 B: send_bytes + receive_bytes", channel("our Pipe", "pair", 64, 1000)),
     ("List: append of an integer", ("bench-manager", "list-append", 500)),
     ("List: get", ("bench-manager", "list-read", 500)),
+    ("List: copy of 10 000", ("bench-manager", "list-copy", 8)),
     ("Dict: set", ("bench-manager", "dict-set", 500)),
     ("Dict: get", ("bench-manager", "dict-get", 500)),
     ("Lock: acquire + release", c("lock", 1000)),
+    ("LMDB by hand: begin + put + commit", peers("lmdb-write", 500)),
+    ("LMDB by hand: renew + get + reset", peers("lmdb-read", 500)),
     ("Boost message_queue: send + receive", channel("Boost message_queue", "pair", 64, 1000)),
     ("robust mutex: lock + unlock", peers("mutex", 1000)),
 ]
