@@ -203,6 +203,23 @@ class Manager {
         return this._open_reference(reference, flags);
     }
 
+    // Calls a function and gives back what it returns. What it does to lists, dicts and values of the manager happens
+    // together, or not at all if it throws.
+    transact(callback, options) {
+        const transaction = this.begin(options);
+        let result;
+        try {
+            result = callback();
+            if (typeof result?.then === 'function')
+                throw new TypeError('A transaction ends when its function returns, and cannot wait for a promise');
+        } catch (error) {
+            transaction.rollback();
+            throw error;
+        }
+        transaction.commit();
+        return result;
+    }
+
     memory(name, options) {
         return this.open_memory(name ?? null, ...opening(options, 'size'));
     }
@@ -376,6 +393,7 @@ const METHODS = {
     Manager: {
         list_objects: {result: fromVariant},
         list_participants: {result: fromVariant},
+        begin: {waits: true},
         open_value: {args: [itself, itself, (initial = null) => itemToVariant(initial), itself]},
     },
     List: {

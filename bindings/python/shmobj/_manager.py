@@ -1,10 +1,56 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Shmobj.Manager with short spellings: m.list("todo") for m.open_list("todo", flags, cancellable)."""
+"""Shmobj.Manager with short spellings: m.list("todo") for m.open_list("todo", flags, cancellable), and with
+transactions as blocks."""
+
+from . import _errors, _wrap
+
+SLICE = 0.1  # Python notices Ctrl-C only in between
+
+
+def _begin(begin, timeout, cancellable):
+    end = _wrap.end_of(timeout)
+    while True:
+        left = _wrap.left_of(end)
+        try:
+            return begin(SLICE if left is None else min(left, SLICE), cancellable)
+        except _errors.Busy:
+            if left is not None and left <= SLICE:
+                raise
+
+
+class Transaction:
+    """What a thread does to lists, dicts and values of the manager in this block happens together or not at
+    all: at its end, or, after an exception or rollback(), never."""
+
+    def __init__(self, begin, timeout, cancellable):
+        self._begin, self._transaction = lambda: _begin(begin, timeout, cancellable), None
+
+    def __enter__(self):
+        if self._transaction:
+            raise RuntimeError("This block has begun already; ask the manager for another transaction")
+        self._transaction = self._begin()
+        return self
+
+    def __exit__(self, kind, *_):
+        transaction, self._transaction = self._transaction, None
+        if transaction is None:
+            return
+        if kind is None:
+            transaction.commit()
+        else:
+            transaction.rollback()
+
+    def rollback(self):
+        """Takes back what was done in the block. What follows in it is outside."""
+        transaction, self._transaction = self._transaction, None
+        if transaction is not None:
+            transaction.rollback()
 
 
 def methods(module):
     default = module.OpenFlags.DEFAULT
     open_reference = module.Manager.open_reference
+    begin = module.Manager.begin
 
     class Methods:
         def list(self, name=None, flags=default):
@@ -38,6 +84,16 @@ def methods(module):
         def memory(self, name=None, size=0, flags=default):
             """The memory of that name, made with that size if there is none."""
             return self.open_memory(name, flags, size, None)
+
+        def transaction(self, timeout=None, cancellable=None):
+            """with manager.transaction(): what is done in the block happens together or not at all. Waits for
+            others who change something, so many seconds at most; then raises Busy."""
+            return Transaction(lambda *wait: begin(self, *wait), timeout, cancellable)
+
+        def transact(self, function, timeout=None, cancellable=None):
+            """Calls a function in a transaction, and gives back what it returns. An exception rolls back."""
+            with self.transaction(timeout, cancellable):
+                return function()
 
         def __enter__(self):
             return self

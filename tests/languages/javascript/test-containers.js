@@ -338,4 +338,32 @@ test('queue/shutdown-ends-loops', async () => {
     await rejects(queue.get_async(), Shmobj.Error, Shmobj.Error.CLOSED);
 });
 
+test('manager/transact', () => {
+    const [from, to, sum] = [manager.list('from'), manager.list('to'), manager.value('sum', 0)];
+    from.extend([1, 2, 3]);
+    const move = () => {
+        to.append(from.pop(0));
+        return sum.add(to.get(-1));
+    };
+    equal(manager.transact(move), 1);
+    equal(manager.transact(() => move() + move(), {timeout: 1000}), 9);
+    equal([[...from], [...to], sum.value], [[], [1, 2, 3], 6]);
+
+    throws(() => manager.transact(() => {
+        to.clear();
+        sum.value = 'gone';
+        throw new RangeError('changed my mind');
+    }), RangeError);
+    throws(() => manager.transact(async () => to.clear()), TypeError);
+    equal([[...from], [...to], sum.value], [[], [1, 2, 3], 6]);
+
+    manager.transact(() => {
+        to.append(4);
+        throws(() => manager.transact(() => from.get(to.pop())), Gio.IOErrorEnum, Gio.IOErrorEnum.NOT_FOUND);
+        equal(to.length, 4);
+        throws(() => manager.list('made inside'), Gio.IOErrorEnum, Gio.IOErrorEnum.NOT_SUPPORTED);
+    });
+    equal([...to], [1, 2, 3, 4]);
+});
+
 run();

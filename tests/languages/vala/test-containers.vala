@@ -230,6 +230,35 @@ void test_manager () {
   });
 }
 
+void test_transact () {
+  check ((manager) => {
+    var from = manager.open_list ("from"), to = manager.open_list ("to");
+
+    from.extend ({ "a", "b" });
+    manager.transact (-1, (same) => {
+      assert (same == manager);
+      to.append (from.pop (0));
+      return true;
+    });
+    assert (text (to) == "a" && from.get_length () == 1);
+    try {
+      manager.transact (0, () => {
+        to.append (from.pop (0));
+        from.pop ();
+        return true;
+      });
+      assert_not_reached ();
+    } catch (IOError.NOT_FOUND error) {
+    }
+    assert (text (to) == "a" && from.get_length () == 1);
+
+    var transaction = manager.begin ();
+    to.clear ();
+    transaction.rollback ();
+    assert (to.get_length () == 1);
+  });
+}
+
 int main (string[] args) {
   Test.init (ref args);
   Test.add_func ("/vala/list/is-indexed-and-assigned-to", test_list);
@@ -241,5 +270,6 @@ int main (string[] args) {
   Test.add_func ("/vala/container/waits", test_waiting);
   Test.add_func ("/vala/container/inside-of-others", test_inside_of_others);
   Test.add_func ("/vala/manager/opens-by-name", test_manager);
+  Test.add_func ("/vala/manager/transacts", test_transact);
   return Test.run ();
 }

@@ -75,6 +75,10 @@ class Manager:
         shared.set(value)
         return shared
 
+    def transaction(self, timeout=None):
+        """with manager.transaction(): what is done in the block happens together or not at all."""
+        return self._open().transaction(timeout)
+
     def Queue(self, maxsize=0):
         """A queue, as Queue() of the module makes it."""
         self._open()
