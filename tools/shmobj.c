@@ -45,6 +45,8 @@ static const char description[] =
     "  queue get NAME               takes the next value\n"
     "  dict get NAME KEY            a value\n"
     "  dict set NAME KEY VALUE      sets it\n"
+    "  value get NAME               a value\n"
+    "  value set NAME VALUE         sets it\n"
     "  append NAME VALUE…           appends to a list\n"
     "\n"
     "Values are GVariant text (5, 'five', [1, 2]); what is none is a string.\n";
@@ -221,6 +223,28 @@ run_dict (char **words, GError **error)
 }
 
 static gboolean
+run_value (char **words, GError **error)
+{
+  gboolean setting = g_str_equal (words[0], "set");
+  g_autoptr (ShmobjManager) manager = open_manager (setting, error);
+  g_autoptr (ShmobjValue) value = NULL;
+  g_autoptr (GVariant) content = NULL;
+
+  if (manager == NULL)
+    return FALSE;
+  value = shmobj_manager_open_value (
+      manager, words[1], setting ? SHMOBJ_OPEN_DEFAULT : SHMOBJ_OPEN_EXISTING, NULL, NULL, error);
+  if (value == NULL)
+    return FALSE;
+  content = setting ? parse_value (words[2]) : shmobj_value_get (value, error);
+  if (setting)
+    return shmobj_value_set (value, content, error);
+  if (content != NULL)
+    print_value (content);
+  return content != NULL;
+}
+
+static gboolean
 run_append (char **words, GError **error)
 {
   g_autoptr (ShmobjManager) manager = open_manager (TRUE, error);
@@ -259,6 +283,8 @@ static const struct
   { "queue", "get", 2, 2, FALSE, run_queue },
   { "dict", "get", 3, 3, FALSE, run_dict },
   { "dict", "set", 4, 4, FALSE, run_dict },
+  { "value", "get", 2, 2, FALSE, run_value },
+  { "value", "set", 3, 3, FALSE, run_value },
   { "append", NULL, 2, G_MAXUINT, FALSE, run_append },
 };
 

@@ -68,7 +68,8 @@ typedef struct
   _Atomic (guint64)
       start_time; /* of the process, in clock ticks since boot (field 22 of /proc/PID/stat) */
   _Atomic (guint64) command[2]; /* /proc/PID/comm, 16 bytes with NUL */
-  guint64 spare[4];
+  _Atomic (guint64) waits_for; /* where in the segment the lock is that it waits for; 0: for none */
+  guint64 spare[3];
 } Slot;
 
 G_STATIC_ASSERT (sizeof (Slot) == 64);

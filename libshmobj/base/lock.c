@@ -34,6 +34,9 @@
  * Order. Taking acquires, giving back releases. Taking over acquires too: the kernel unlocked the
  * dead one's slot after its last store.
  *
+ * For people to read, and for nobody to decide by, who waits says so in his slot; a dead one's slot
+ * is not read.
+ *
  * Forks. A child has a token of its own. What its parent holds stays the parent's.
  */
 
@@ -104,14 +107,11 @@ sleep_time (gint64 left_us, gint64 slice_us)
   return left_us < 0 ? slice_us : MIN (left_us, slice_us);
 }
 
-LockResult
-lock_take_slowly (Lock *lock, guint32 me, gint64 deadline_us, gboolean interruptible)
+static LockResult
+take_asleep (Lock *lock, guint32 me, gint64 deadline_us, gboolean interruptible)
 {
   gint64 slice_us = SLICE_MIN_US;
   guint32 bit = 0, seen;
-
-  if (deadline_us != 0 && spin (lock, me))
-    return LOCK_TAKEN;
 
   for (;;)
     {
@@ -138,6 +138,21 @@ lock_take_slowly (Lock *lock, guint32 me, gint64 deadline_us, gboolean interrupt
 }
 
 LockResult
+lock_take_slowly (Lock *lock, guint32 me, gint64 deadline_us, gboolean interruptible)
+{
+  LockResult result;
+
+  if (deadline_us == 0)
+    return take_asleep (lock, me, 0, interruptible);
+  if (spin (lock, me))
+    return LOCK_TAKEN;
+  participants_wait_for (lock->participants, me, lock->shared);
+  result = take_asleep (lock, me, deadline_us, interruptible);
+  participants_wait_for (lock->participants, me, NULL);
+  return result;
+}
+
+LockResult
 lock_look (Lock *lock, guint32 me)
 {
   LockResult result;
@@ -147,9 +162,18 @@ lock_look (Lock *lock, guint32 me)
     {
       atomic_store (&lock->shared->listening, 1);
       if (set_bit (lock, &seen))
-        return LOCK_HELD;
+        {
+          participants_wait_for (lock->participants, me, lock->shared);
+          return LOCK_HELD;
+        }
     }
   return result;
+}
+
+void
+lock_stop_looking (Lock *lock, guint32 me)
+{
+  participants_wait_for (lock->participants, me, NULL);
 }
 
 LockResult
@@ -178,6 +202,7 @@ lock_take_or_fd (Lock *lock, guint32 me, gint64 deadline_us, int other_fd)
         break;
       slice_us = MIN (slice_us * 2, SLICE_MAX_US);
     }
+  lock_stop_looking (lock, me);
   sys_close (listener);
   return result;
 }

@@ -56,6 +56,9 @@ LockResult lock_look (Lock *lock, guint32 me);
  * finds out by itself. FALSE: it is not @owner's any more. */
 gboolean lock_seize (Lock *lock, guint32 me, guint32 owner);
 
+/* Nobody looks any more: after one that said LOCK_HELD, and is not followed by another. */
+void lock_stop_looking (Lock *lock, guint32 me);
+
 /* FALSE, and nothing happened, when this process does not hold it. */
 static inline gboolean
 lock_release (Lock *lock, guint32 me)

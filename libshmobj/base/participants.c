@@ -141,6 +141,7 @@ sign (Slot *slot)
         start_time = g_ascii_strtoull (end + 1, NULL, 10);
     }
   atomic_store_explicit (&slot->start_time, start_time, memory_order_relaxed);
+  atomic_store_explicit (&slot->waits_for, 0, memory_order_relaxed);
   atomic_store_explicit (&slot->command[0], command.word[0], memory_order_relaxed);
   atomic_store_explicit (&slot->command[1], command.word[1], memory_order_relaxed);
   atomic_store_explicit (&slot->pid, getpid (), memory_order_release);
@@ -227,6 +228,7 @@ read_slot (Slot *slot, ParticipantInfo *info)
 
   info->token = atomic_load_explicit (&slot->token, memory_order_acquire) & TOKEN_MASK;
   info->pid = atomic_load_explicit (&slot->pid, memory_order_relaxed);
+  info->waits_for = atomic_load_explicit (&slot->waits_for, memory_order_relaxed);
   memcpy (info->command, word, sizeof word);
   info->command[sizeof word] = '\0';
   for (char *c = info->command; *c != '\0'; c++)
@@ -247,6 +249,20 @@ participants_next (Participants *self, guint32 *number, ParticipantInfo *info)
         return TRUE;
     }
   return FALSE;
+}
+
+guint64
+participants_offset_of (const Participants *self, const void *place)
+{
+  return (guint64) ((const guint8 *) place - self->segment->base);
+}
+
+void
+participants_wait_for (Participants *self, guint32 me, const void *place)
+{
+  atomic_store_explicit (&slot_of (self, TOKEN_SLOT (me))->waits_for,
+                         place != NULL ? participants_offset_of (self, place) : 0,
+                         memory_order_relaxed);
 }
 
 gboolean

@@ -63,11 +63,17 @@ typedef struct
 {
   guint32 token, pid;
   char command[17];
+  guint64 waits_for; /* an offset, as participants_offset_of() has it; 0: nothing that we know of */
 } ParticipantInfo;
 
 /* The next one from slot *@number on, besides ourselves; *@number moves behind it. FALSE: there is
  * no other. Only after we joined. */
 gboolean participants_next (Participants *self, guint32 *number, ParticipantInfo *info);
+
+/* For people: that we, @me, wait for what is at @place in the segment; NULL: no longer. Of several
+ * threads that wait the last one is told of. */
+void participants_wait_for (Participants *self, guint32 me, const void *place);
+guint64 participants_offset_of (const Participants *self, const void *place);
 
 /* Is anybody else alive? For those who ask often: who was in company is so for a second, and who
  * was alone until somebody joins. Only after we joined. */

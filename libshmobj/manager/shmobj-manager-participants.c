@@ -106,13 +106,16 @@ list_of_lock (ShmobjManager *self, ShmobjLock *lock, GVariantBuilder *found, GEr
 {
   Arena *arena = manager_get_arena (self, error);
   Participants *participants = arena != NULL ? arena_participants (arena) : NULL;
+  guint32 owner = shmobj_lock_get_owner_token (lock);
   ParticipantInfo info;
 
   if (participants == NULL || participants_me (participants, error) == 0)
     return FALSE;
   for (guint32 number = 0; participants_next (participants, &number, &info);)
-    if (info.token == shmobj_lock_get_owner_token (lock))
+    if (info.token == owner)
       add (found, info.pid, info.command, "holds the lock");
+    else if (shmobj_lock_is_waited_for (lock, &info))
+      add (found, info.pid, info.command, "waits for the lock");
   return TRUE;
 }
 
@@ -137,9 +140,9 @@ find_kind (ShmobjManager *self, const char *name, const char **kind, GError **er
  * @error: return location for an error
  *
  * Lists who uses an object now, besides this process: the users of a queue and which of them wait,
- * the holder of a lock; for everything else the users of the manager. For people to read: the next
- * moment it may be different, and of processes that belong to others, or run in a container,
- * nothing may be known.
+ * the holder of a lock and who waits for it; for everything else the users of the manager. For
+ * people to read: the next moment it may be different, and of processes that belong to others, or
+ * run in a container, nothing may be known.
  *
  * Returns: (transfer full): an `a(uss)` of process id, command and role; or %NULL with an error:
  *   `G_IO_ERROR_NOT_FOUND` when nothing has that name

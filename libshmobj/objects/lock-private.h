@@ -10,4 +10,6 @@
 ShmobjLock *shmobj_lock_new_in_arena (Arena *arena, guint64 offset, GError **error);
 /* The token of the one who holds it, who may be dead; 0: nobody. */
 guint32 shmobj_lock_get_owner_token (ShmobjLock *self);
+/* Does @who say that it waits for the lock? Only after the token was asked for. */
+gboolean shmobj_lock_is_waited_for (ShmobjLock *self, const ParticipantInfo *who);
 ShmobjEvent *shmobj_event_new_in_arena (Arena *arena, guint64 offset, GError **error);

@@ -249,33 +249,30 @@ shmobj_lock_acquire_interruptible (ShmobjLock *self,
   return !*interrupted && conclude (self, result, timeout_us, error);
 }
 
+/* TRUE: the wait is over, and the task has its result. */
 static gboolean
 look (GTask *task, WatchReason reason)
 {
   ShmobjLock *self = g_task_get_source_object (task);
   GError *error = NULL;
-  guint32 me;
+  guint32 me = begin (self, &error);
 
   if (reason == WATCH_CANCELLED)
     {
-      g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CANCELLED,
-                               "Waiting for the lock was cancelled");
-      return TRUE;
+      g_clear_error (&error);
+      g_set_error (&error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "Waiting for the lock was cancelled");
     }
-  if (reason == WATCH_TIMED_OUT)
-    {
-      set_timed_out (self, *(gint64 *) g_task_get_task_data (task), &error);
-      g_task_return_error (task, error);
-      return TRUE;
-    }
-
-  me = begin (self, &error);
-  if (me == 0)
-    g_task_return_error (task, error);
-  else if (LOCK_IS_TAKEN (lock_look (&self->lock, me)))
-    g_task_return_boolean (task, TRUE);
-  else
+  else if (me != 0 && reason == WATCH_TIMED_OUT)
+    set_timed_out (self, *(gint64 *) g_task_get_task_data (task), &error);
+  else if (me != 0 && !LOCK_IS_TAKEN (lock_look (&self->lock, me)))
     return FALSE;
+
+  if (me != 0)
+    lock_stop_looking (&self->lock, me);
+  if (error != NULL)
+    g_task_return_error (task, error);
+  else
+    g_task_return_boolean (task, TRUE);
   return TRUE;
 }
 
@@ -431,6 +428,12 @@ guint32
 shmobj_lock_get_owner_token (ShmobjLock *self)
 {
   return begin (self, NULL) != 0 ? lock_owner (&self->lock) : 0;
+}
+
+gboolean
+shmobj_lock_is_waited_for (ShmobjLock *self, const ParticipantInfo *who)
+{
+  return who->waits_for == participants_offset_of (self->lock.participants, self->lock.shared);
 }
 
 /**

@@ -258,9 +258,25 @@ test_event (void)
 }
 
 /* Who holds it, when that is no client of the bus. */
+static gboolean
+has_role (const char *name, guint32 pid, const char *role)
+{
+  g_autoptr (GVariant) found = shmobj_manager_list_participants (manager, name, NULL);
+  const char *its_role;
+  guint32 its_pid;
+  GVariantIter iter;
+
+  g_variant_iter_init (&iter, found);
+  while (g_variant_iter_next (&iter, "(us&s)", &its_pid, NULL, &its_role))
+    if (its_pid == pid && g_str_equal (its_role, role))
+      return TRUE;
+  return FALSE;
+}
+
 static void
 test_participants (void)
 {
+  g_autoptr (GDBusConnection) client = bus_connect ();
   g_autofree char *path = bus_open (bus, "lock", "watched", "{}");
   g_autoptr (GError) error = NULL;
   g_autoptr (ShmobjLock) lock =
@@ -279,6 +295,16 @@ test_participants (void)
   g_variant_get_child (found, 0, "(us&s)", &pid, NULL, &role);
   g_assert_cmpuint (pid, ==, getpid ());
   g_assert_cmpstr (role, ==, "holds the lock");
+
+  /* the service waits, for a client; that is over when the client has left */
+  g_dbus_connection_call (client, SERVICE, path, IFACE ("Lock"), "Acquire",
+                          g_variant_new ("(xa{sv})", (gint64) -1, NULL), NULL,
+                          G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL, NULL);
+  while (!has_role ("watched", bus_service_pid (bus), "waits for the lock"))
+    g_usleep (1000);
+  g_assert_true (g_dbus_connection_close_sync (client, NULL, NULL));
+  while (has_role ("watched", bus_service_pid (bus), "waits for the lock"))
+    g_usleep (1000);
   g_assert_true (shmobj_lock_release (lock, &error));
 }
 

@@ -73,6 +73,12 @@ class Command(unittest.TestCase):
     def test_value(self):
         subprocess.run(["/usr/bin/python3", "-c", COUNT], check=True)
         self.assertEqual((self.good("show", "n"), self.good("show", "-j", "n")), ("int64 42\n", "42\n"))
+        self.good("value", "set", "n", "{'a': <1>}")
+        self.assertEqual((self.good("value", "get", "n"), json.loads(self.good("-j", "value", "get", "n"))), ("{'a': <1>}\n", {"a": 1}))
+        self.good("value", "set", "--", "new", "-5")
+        self.assertEqual(self.good("value", "get", "new"), "-5\n")
+        self.assertIn("“x”", self.bad("value", "get", "x"))
+        self.bad("value", "set", "n", status=2)
 
     def test_queue(self):
         self.good("queue", "put", "jobs", "1", "two")
@@ -123,6 +129,12 @@ class Command(unittest.TestCase):
             who = json.loads(self.good("-j", "who", "build"))
             self.assertEqual([(entry["pid"], entry["role"]) for entry in who], [(holder.pid, "holds the lock")])
             self.assertIn(str(holder.pid), self.bad("-t", "0.01", "lock", "build", "--", "true"))
+            with start("lock", "build", "--", "true", start_new_session=True) as waiter:
+                # it waits as soon as it is listed as one who does
+                while (waiter.pid, "waits for the lock") not in [(one["pid"], one["role"]) for one in json.loads(self.good("-j", "who", "build"))]:
+                    pass
+                os.killpg(waiter.pid, signal.SIGKILL)
+            self.assertEqual([one["pid"] for one in json.loads(self.good("-j", "who", "build"))], [holder.pid])
             os.killpg(holder.pid, signal.SIGKILL)
         status, _out, error = run("lock", "build", "--", "true")
         self.assertEqual(status, 0)
