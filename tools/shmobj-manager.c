@@ -171,7 +171,7 @@ run (Service *service, gboolean replace)
   g_unix_signal_add (SIGTERM, on_signal, service);
   g_unix_signal_add (SIGINT, on_signal, service);
   if (service->timeout_us > 0)
-    g_timeout_add (CLAMP (service->timeout_us / 4000, 10, 1000), on_check_idle, service);
+    g_timeout_add (CLAMP (service->timeout_us / 4000, 10, 30000), on_check_idle, service);
 
   g_main_loop_run (service->loop);
   wind_up (service, name_id);

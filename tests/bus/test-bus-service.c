@@ -156,12 +156,18 @@ test_arguments (void)
   g_autoptr (GSubprocess) version = start_service ("--version", NULL);
   g_autoptr (GSubprocess) wrong = start_service ("--frobnicate", NULL);
   g_autoptr (GSubprocess) surplus = start_service ("surplus", NULL);
+  g_autoptr (GSubprocess) no_limit = start_service ("--limit", "socks=5");
+  g_autoptr (GSubprocess) no_number = start_service ("--limit", "calls=many");
 
   g_assert_true (g_subprocess_wait (version, NULL, NULL) && g_subprocess_wait (wrong, NULL, NULL) &&
-                 g_subprocess_wait (surplus, NULL, NULL));
+                 g_subprocess_wait (surplus, NULL, NULL) &&
+                 g_subprocess_wait (no_limit, NULL, NULL) &&
+                 g_subprocess_wait (no_number, NULL, NULL));
   g_assert_cmpint (g_subprocess_get_exit_status (version), ==, 0);
   g_assert_cmpint (g_subprocess_get_exit_status (wrong), ==, 2);
   g_assert_cmpint (g_subprocess_get_exit_status (surplus), ==, 2);
+  g_assert_cmpint (g_subprocess_get_exit_status (no_limit), ==, 1);
+  g_assert_cmpint (g_subprocess_get_exit_status (no_number), ==, 1);
 }
 
 typedef struct

@@ -79,6 +79,9 @@ class Pages(unittest.TestCase):
     def test_javascript(self):
         self.expect("javascript", "2 done: a.png, b.png\n", "nothing to do\nnot yet\n")
 
+    def test_manager(self):
+        self.expect("manager", "1 11 ('user', 5)\n", "['sword']\n")
+
     def test_vala(self):
         self.expect("vala", "volume is 11\nnothing to do\n")
 
