@@ -126,6 +126,7 @@ def plain_methods(cls):
             """Whether something can be received, within the time given."""
             if cancellable:
                 return _cancelling.connection_poll(self, _wrap.microseconds(timeout), cancellable)
+            _wrap.microseconds(timeout)  # which says what is wrong with it
             return poll_in_slices(self, timeout)
 
     return Plain

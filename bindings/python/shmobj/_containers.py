@@ -268,11 +268,34 @@ def _translating(call, exception):
     return method
 
 
+def _searching(call, not_there):
+    """A search for a value. What only Python knows is in no list but one that has something of the kind, which
+    cannot be read without the extension."""
+
+    def method(self, value):
+        try:
+            return call(self, value)
+        except _errors.NotRepresentable as error:
+            refused = error
+        try:
+            self.copy()
+        except _errors.Incompatible:
+            raise refused from None
+        return not_there(value)
+
+    return method
+
+
+def _not_there(value):
+    raise _errors.NoSuchValue(f"The value {value!r} is not in the list")
+
+
 def plain_list_methods(cls):
     """What the extension does for lists, without it."""
     get, set_, pop = (_translating(method, _errors.NoSuchItem) for method in (cls.get, cls.set, cls.pop))
     index, remove = (_translating(method, _errors.NoSuchValue) for method in (cls.index, cls.remove_value))
-    extend, get_length = cls.extend, cls.get_length
+    index, remove = _searching(index, _not_there), _searching(remove, _not_there)
+    extend, get_length, get_range = cls.extend, cls.get_length, cls.get_range
 
     class Plain(PlainWaiting):
         def __len__(self):
@@ -287,8 +310,12 @@ def plain_list_methods(cls):
             else:
                 self.set(position, value)
 
-        def __contains__(self, value):
-            return self.contains(value)
+        contains = _searching(cls.contains, lambda _: False)
+        count = _searching(cls.count, lambda _: 0)
+        __contains__ = contains
+
+        def get_range(self, start, end):
+            return get_range(self, _index(start), _index(end))
 
         def get(self, position):
             return get(self, _index(position))

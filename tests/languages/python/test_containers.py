@@ -303,11 +303,10 @@ class Nested(unittest.TestCase):
         self.assertEqual(shared.get(2).value, 5)
         self.assertEqual(shared[0:2], [["one"], ["one"]])
         shared.remove(two)
-        if EXTENSION:
-            shared.reverse()
-            shared += [manager.list() for _ in range(300)]
-            shared[0:2] = [one]
-            self.assertEqual((len(shared), len(list(shared)), shared[0]), (301, 301, one))
+        shared.reverse()
+        shared += [manager.list() for _ in range(300)]
+        shared[0:2] = [one]
+        self.assertEqual((len(shared), len(list(shared)), shared[0]), (301, 301, one))
 
         mapping = manager.dict("d")
         mapping["one"] = one
