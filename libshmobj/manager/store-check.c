@@ -3,9 +3,10 @@
 /* A look at a store's file before it is mapped.
  *
  * LMDB believes what it maps: of 400 scribbled stores 364 killed whoever opened them. What can be
- * seen from outside without walking the whole tree is looked at here: a length that is cut off, a
- * header that is none, a tree whose root or last page lies behind the end. The newest of the two
- * headers is the one that LMDB will use.
+ * seen without walking the whole tree is looked at here, at each opening: a length that is cut off,
+ * a header that is none, a tree whose root or last page lies behind the end. The newest of the two
+ * headers is the one that LMDB will use. After an unclean end (store-clean.c) all pages are walked
+ * (store-walk.c).
  *
  * The form of the header is LMDB's data version 1 (0.9.x). For other versions only the length is
  * looked at: the format file (directory.c) has already said that the version is ours.
@@ -22,8 +23,8 @@
 
 #define NO_PAGE (~(guint64) 0)
 
-static gboolean
-corrupt (const char *path, const char *what, guint64 number, GError **error)
+gboolean
+store_file_is_damaged (const char *path, const char *what, guint64 number, GError **error)
 {
   g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CORRUPT,
                "The store “%s/data.mdb” is damaged: %s (%" G_GUINT64_FORMAT
@@ -38,29 +39,32 @@ check_header (const Header *header, const char *path, guint64 size, GError **err
   guint64 page_size = header->trees[0].pad, pages;
 
   if (page_size < 512 || page_size > 65536 || (page_size & (page_size - 1)) != 0)
-    return corrupt (path, "impossible page size", page_size, error);
+    return store_file_is_damaged (path, "impossible page size", page_size, error);
 
   pages = size / page_size;
   if (header->last_page >= pages)
-    return corrupt (path, "the file ends before its last page", header->last_page, error);
+    return store_file_is_damaged (path, "the file ends before its last page", header->last_page,
+                                  error);
 
   for (guint i = 0; i < G_N_ELEMENTS (header->trees); i++)
     if (header->trees[i].root != NO_PAGE &&
         (header->trees[i].root > header->last_page || header->trees[i].root < 2))
-      return corrupt (path, "a tree begins at an impossible page", header->trees[i].root, error);
+      return store_file_is_damaged (path, "a tree begins at an impossible page",
+                                    header->trees[i].root, error);
   return TRUE;
 }
 
 static gboolean
-check_headers (int fd, const char *path, guint64 size, GError **error)
+check_headers (int fd, const char *path, gboolean whole, guint64 size, GError **error)
 {
+  const Header *newest;
   Header headers[2];
   guint64 page_size;
 
   if (pread (fd, &headers[0], sizeof (Header), HEADER_OFFSET) != sizeof (Header))
-    return corrupt (path, "it has no header", size, error);
+    return store_file_is_damaged (path, "it has no header", size, error);
   if (headers[0].magic != HEADER_MAGIC)
-    return corrupt (path, "its header is not a store's", headers[0].magic, error);
+    return store_file_is_damaged (path, "its header is not a store's", headers[0].magic, error);
   if (headers[0].version != store_data_version ())
     {
       g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_INCOMPATIBLE,
@@ -72,15 +76,18 @@ check_headers (int fd, const char *path, guint64 size, GError **error)
   page_size = headers[0].trees[0].pad;
   if (page_size < 512 || page_size > 65536 ||
       pread (fd, &headers[1], sizeof (Header), page_size + HEADER_OFFSET) != sizeof (Header))
-    return corrupt (path, "its second header is missing", page_size, error);
+    return store_file_is_damaged (path, "its second header is missing", page_size, error);
   if (headers[1].magic != HEADER_MAGIC || headers[1].version != headers[0].version)
-    return corrupt (path, "its second header is not a store's", headers[1].magic, error);
+    return store_file_is_damaged (path, "its second header is not a store's", headers[1].magic,
+                                  error);
 
-  return check_header (&headers[headers[1].number > headers[0].number], path, size, error);
+  newest = &headers[headers[1].number > headers[0].number];
+  return check_header (newest, path, size, error) &&
+         (!whole || store_walk (fd, path, newest, error));
 }
 
 gboolean
-store_check_file (const char *path, guint64 *size, GError **error)
+store_check_file (const char *path, gboolean whole, guint64 *size, GError **error)
 {
   g_autofree char *file = g_build_filename (path, "data.mdb", NULL);
   int fd = open (file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -100,9 +107,9 @@ store_check_file (const char *path, guint64 *size, GError **error)
 
   *size = seen.st_size;
   if (!S_ISREG (seen.st_mode) || *size < 2 * 512)
-    sound = corrupt (path, "it is too short", *size, error);
+    sound = store_file_is_damaged (path, "it is too short", *size, error);
   else
-    sound = store_data_version () != 1 || check_headers (fd, path, *size, error);
+    sound = store_data_version () != 1 || check_headers (fd, path, whole, *size, error);
   close (fd);
   return sound;
 }

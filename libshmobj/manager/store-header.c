@@ -148,10 +148,26 @@ look_around (StoreHeaders *self, int fd)
   if (code != 0 || found != F_UNLCK)
     return code;
 
+  self->alone = TRUE;
   store_headers_opened (self);
   store_headers_mend (self);
   self->published = NULL;
   return lock_byte (fd, F_OFD_SETLK, F_UNLCK, NULL);
+}
+
+gboolean
+store_headers_nobody_inside (const char *path)
+{
+  g_autofree char *file = g_build_filename (path, "lock.mdb", NULL);
+  int fd = open (file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  gboolean nobody;
+  short found;
+
+  if (fd < 0)
+    return FALSE;
+  nobody = lock_byte (fd, F_OFD_GETLK, F_WRLCK, &found) == 0 && found == F_UNLCK;
+  close (fd);
+  return nobody;
 }
 
 /* Closes lock.mdb before LMDB has it: later that would drop LMDB's locks. */
@@ -166,7 +182,8 @@ store_headers_open (StoreHeaders *self, const char *path, StoreFlags flags)
     code = map_data_file (self, path);
 
   fd = code == 0 ? open (file, O_RDWR | O_CLOEXEC | O_NOFOLLOW) : -1;
-  if (size_of (fd) >= LOCK_BYTES) /* else LMDB makes a new one */
+  self->alone = size_of (fd) < LOCK_BYTES; /* LMDB makes a new one */
+  if (!self->alone)
     {
       self->lock_file = map_file (fd, LOCK_BYTES, PROT_READ);
       code = self->lock_file == NULL ? errno : look_around (self, fd);

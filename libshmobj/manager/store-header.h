@@ -39,6 +39,7 @@ typedef struct
 {
   guint8 *lock_file, *data_file; /* (owned): mapped, or NULL */
   gsize data_size;
+  gboolean alone;                     /* nobody else had the store open when we opened it */
   const _Atomic (guint64) *published; /* NULL: this LMDB's lock file is not known to us */
   _Atomic (guint64) *numbers[2];      /* NULL in a durable store */
 } StoreHeaders;
@@ -48,6 +49,8 @@ typedef struct
 int store_headers_open (StoreHeaders *self, const char *path, StoreFlags flags);
 void store_headers_opened (StoreHeaders *self);
 void store_headers_close (StoreHeaders *self);
+/* Under the size lock, and not while it is open in this process. */
+gboolean store_headers_nobody_inside (const char *path);
 
 /* Takes back a commit whose writer died before it was published. */
 void store_headers_take_back (StoreHeaders *self);

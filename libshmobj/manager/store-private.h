@@ -75,8 +75,14 @@ void store_transaction_unlock (StoreTransaction *root);
 gboolean
 store_transaction_write (Store *store, const StoreWrite *write, gboolean *done, GError **error);
 
-/* store-check.c */
-gboolean store_check_file (const char *path, guint64 *size, GError **error);
+/* store-check.c: with @whole, all pages are walked */
+gboolean store_check_file (const char *path, gboolean whole, guint64 *size, GError **error);
+gboolean store_file_is_damaged (const char *path, const char *what, guint64 number, GError **error);
+gboolean store_walk (int fd, const char *path, const Header *header, GError **error);
+
+/* store-clean.c */
+gboolean store_take_clean (const char *path);
+void store_leave_clean (const char *path);
 
 static inline gboolean
 store_has_transactions (Store *store)

@@ -253,12 +253,14 @@ store_create (const char *path, StoreFlags flags, GError **error)
 static gboolean
 open_files (Store *store, GError **error)
 {
+  gboolean whole;
   guint64 size;
   int rc = store_headers_open (&store->headers, store->path, store->flags);
 
   if (rc != 0)
     return store_fail (store, rc, "Opening the store", error);
-  if (store_check_file (store->path, &size, error))
+  whole = store->headers.alone && !store_take_clean (store->path);
+  if (store_check_file (store->path, whole, &size, error))
     {
       rc = open_environment (store->path, store->flags, size, &store->env, &store->rows);
       if (rc == 0)
@@ -442,6 +444,7 @@ store_free (Store *store)
           mdb_txn_abort (store->pool[i]);
       mdb_env_close (store->env);
       store_headers_close (&store->headers);
+      store_leave_clean (store->path);
     }
   fork_hook_remove (&store->hook);
   watchers_clear (&store->watchers);
