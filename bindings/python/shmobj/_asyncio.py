@@ -1,32 +1,51 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""`await queue.get_async()` and `await connection.receive_async()` under any asyncio loop.
+"""`await queue.get_async()`, `await connection.receive_async()` and so on under any asyncio loop.
 
 PyGObject's own awaitables want a GLib main loop, and in some versions ignore a cancellation. These
 are coroutines of ours on the object's descriptor. Taking and putting are single calls that do not
 wait, so a coroutine that is cancelled, or whose time is over, has taken nothing.
 """
 
+import functools
 import os
+import types
 
 from gi.repository import GLib
 
 from . import _errors, _wrap
 
 
-async def _readable(fd, seconds):
-    """Until the descriptor is readable, or the time is over."""
+def wake(owner):
+    """Has all coroutines that wait for the object try again: it was closed. Any thread."""
+    for look_again in list(owner.__dict__.get("_awaited", ())):
+        try:
+            look_again()
+        except RuntimeError:
+            pass  # its loop has ended
+
+
+async def _readable(owner, fd, seconds):
+    """Until the descriptor is readable, the object is closed, or the time is over."""
     import asyncio
 
     loop = asyncio.get_running_loop()
     ready = loop.create_future()
+
+    def look_again():
+        return ready.done() or ready.set_result(None)
+
+    from_anywhere = functools.partial(loop.call_soon_threadsafe, look_again)
+    awaited = owner.__dict__.setdefault("_awaited", set())
+    awaited.add(from_anywhere)
     # a copy for each who waits: a loop knows one reader per descriptor
     copy = os.dup(fd)
-    loop.add_reader(copy, lambda: ready.done() or ready.set_result(None))
+    loop.add_reader(copy, look_again)
     try:
         await asyncio.wait_for(ready, seconds)
     except asyncio.TimeoutError:
         pass
     finally:
+        awaited.discard(from_anywhere)
         loop.remove_reader(copy)
         os.close(copy)
 
@@ -39,7 +58,9 @@ async def _pause(pause, left):
     await asyncio.sleep(pause if left is None else min(pause, left))
 
 
-async def patiently(attempt, give_up, fd, timeout):
+async def patiently(owner, attempt, give_up, fd, timeout):
+    """attempt () until it does not raise give_up, or the time is over; in between it waits for fd, which
+    belongs to owner."""
     timeout_us = _wrap.microseconds(timeout)
     end = GLib.get_monotonic_time() + timeout_us
     pause = 0.001
@@ -51,7 +72,7 @@ async def patiently(attempt, give_up, fd, timeout):
             left = None if timeout_us < 0 else (end - start) / 1e6
             if left is not None and left <= 0:
                 raise
-        await _readable(fd, left)
+        await _readable(owner, fd, left)
         if GLib.get_monotonic_time() - start < 1000:
             await _pause(pause, left)
             pause = min(pause * 2, 0.02)
@@ -59,27 +80,110 @@ async def patiently(attempt, give_up, fd, timeout):
             pause = 0.001
 
 
+async def looking(attempt, give_up, timeout):
+    """For what no descriptor tells: tries soon at first, then after a quarter of the time that it has
+    lasted, and 50 times a second in the end."""
+    import asyncio
+
+    begun = GLib.get_monotonic_time()
+    end = _wrap.end_of(timeout)
+    while True:
+        try:
+            return attempt()
+        except give_up:
+            left = _wrap.left_of(end)
+            if left == 0:
+                raise
+        pause = min(max((GLib.get_monotonic_time() - begun) / 4e6, 0.001), 0.02)
+        await asyncio.sleep(pause if left is None else min(pause, left))
+
+
+def when_readable(queue, attempt, timeout):
+    return patiently(queue, attempt, _errors.Empty, queue.get_fd(GLib.IOCondition.IN), timeout)
+
+
+def when_writable(queue, attempt, timeout):
+    return patiently(queue, attempt, _errors.Full, queue.get_fd(GLib.IOCondition.OUT), timeout)
+
+
+async def _put_many(queue, values, timeout):
+    done = 0
+
+    def attempt():
+        nonlocal done
+        while done < len(values):
+            queue.put(values[done], False)
+            done += 1
+
+    try:
+        await when_writable(queue, attempt, timeout)
+    except _errors.Full:
+        if done == 0:
+            raise
+    return done
+
+
 def queue_methods(cls):
-    get_async, put_async = cls.get_async, cls.put_async
+    """Each is a coroutine without a callback; with one it is the call of the library, which ends in the
+    main loop with ..._finish(). Those for loans are in _loan.py."""
+    names = "get put get_bytes put_bytes get_many put_many receive join take"
+    library = types.SimpleNamespace(**{f"{name}_async": getattr(cls, f"{name}_async") for name in names.split()})
 
     class Methods:
         def get_async(self, timeout=None, cancellable=None, callback=None, *data):
-            """Without a callback: a coroutine that takes the next value.
-
-            With one: the call of the library, which ends in the main loop with get_finish()."""
+            """Takes the next value."""
             if callback:
-                return get_async(self, timeout, cancellable, callback, *data)
-            fd = self.get_fd(GLib.IOCondition.IN)
-            return patiently(lambda: self.get(False), _errors.Empty, fd, timeout)
+                return library.get_async(self, timeout, cancellable, callback, *data)
+            return when_readable(self, lambda: self.get(False), timeout)
 
         def put_async(self, obj, timeout=None, cancellable=None, callback=None, *data):
-            """Without a callback: a coroutine that puts a value.
-
-            With one: the call of the library, which ends in the main loop with put_finish()."""
+            """Puts a value, once there is room."""
             if callback:
-                return put_async(self, obj, timeout, cancellable, callback, *data)
-            fd = self.get_fd(GLib.IOCondition.OUT)
-            return patiently(lambda: self.put(obj, False), _errors.Full, fd, timeout)
+                return library.put_async(self, obj, timeout, cancellable, callback, *data)
+            return when_writable(self, lambda: self.put(obj, False), timeout)
+
+        def get_bytes_async(self, timeout=None, cancellable=None, callback=None, *data):
+            """Takes the next message, if it is plain bytes."""
+            if callback:
+                return library.get_bytes_async(self, timeout, cancellable, callback, *data)
+            return when_readable(self, lambda: self.get_bytes(0), timeout)
+
+        def put_bytes_async(self, bytes, timeout=None, cancellable=None, callback=None, *data):
+            """Puts a GLib.Bytes, once there is room."""
+            if callback:
+                return library.put_bytes_async(self, bytes, timeout, cancellable, callback, *data)
+            return when_writable(self, lambda: self.put_bytes(bytes, 0), timeout)
+
+        def get_many_async(self, most, timeout=None, cancellable=None, callback=None, *data):
+            """Waits for a value, and takes with it up to `most` of those that are there already."""
+            if callback:
+                return library.get_many_async(self, most, timeout, cancellable, callback, *data)
+            return when_readable(self, lambda: self.get_many(most, 0), timeout)
+
+        def put_many_async(self, values, timeout=None, cancellable=None, callback=None, *data):
+            """Puts values one after the other; how many there was room for within the time. Full when there
+            was none for the first one."""
+            if callback:
+                return library.put_many_async(self, values, timeout, cancellable, callback, *data)
+            return _put_many(self, list(values), timeout)
+
+        def receive_async(self, timeout=None, cancellable=None, callback=None, *data):
+            """Takes the next message into this process's hands, until it is done or given back."""
+            if callback:
+                return library.receive_async(self, timeout, cancellable, callback, *data)
+            return when_readable(self, lambda: self.receive(0), timeout)
+
+        def join_async(self, timeout=None, cancellable=None, callback=None, *data):
+            """Waits until all that was put is dealt with."""
+            if callback:
+                return library.join_async(self, timeout, cancellable, callback, *data)
+            return looking(lambda: self.join(0), _errors.TimedOut, timeout)
+
+        def take_async(self, timeout=None, cancellable=None, callback=None, *data):
+            """Takes the next message of plain bytes, to read it where it is."""
+            if callback:
+                return library.take_async(self, timeout, cancellable, callback, *data)
+            return when_readable(self, lambda: self.take(0), timeout)
 
     return Methods
 
@@ -95,7 +199,7 @@ def connection_methods(cls):
             if callback:
                 return receive_async(self, timeout, cancellable, callback, *data)
             fd = self.get_fd(GLib.IOCondition.IN)
-            return patiently(lambda: self.receive(0), _errors.TimedOut, fd, timeout)
+            return patiently(self, lambda: self.receive(0), _errors.TimedOut, fd, timeout)
 
         def send_async(self, obj, timeout=None, cancellable=None, callback=None, *data):
             """Without a callback: a coroutine that sends a value.
@@ -104,7 +208,7 @@ def connection_methods(cls):
             if callback:
                 return send_async(self, obj, timeout, cancellable, callback, *data)
             fd = self.get_fd(GLib.IOCondition.OUT)
-            return patiently(lambda: self.send(obj, 0), _errors.TimedOut, fd, timeout)
+            return patiently(self, lambda: self.send(obj, 0), _errors.TimedOut, fd, timeout)
 
     return Methods
 
@@ -119,6 +223,6 @@ def listener_methods(cls):
             With one: the call of the library, which ends in the main loop with accept_finish()."""
             if callback:
                 return accept_async(self, timeout, cancellable, callback, *data)
-            return patiently(lambda: self.accept(0), _errors.TimedOut, self.get_fd(), timeout)
+            return patiently(self, lambda: self.accept(0), _errors.TimedOut, self.get_fd(), timeout)
 
     return Methods

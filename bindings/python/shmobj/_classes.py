@@ -43,8 +43,8 @@ def adapt(module, extension):
             cls.__init__ = _init
         if issubclass(cls, module.Shareable):
             cls.__reduce__ = _sharing.reduce
-            if "close" in vars(cls):
-                cls.close = _sharing.closing(cls.close)
+        if "close" in vars(cls):
+            cls.close = _sharing.closing(cls.close)
 
     _cancelling.introspected.update(
         acquire=module.Lock.acquire, wait=module.Event.wait, poll=module.Connection.poll

@@ -39,7 +39,7 @@ class _Waiting:
         With one: the call of the library, which ends in the main loop with wait_finish()."""
         if callback:
             return RAW_WAIT_ASYNC(self, since, timeout, cancellable, callback, *data)
-        return _asyncio.patiently(lambda: self.wait(since, 0), _errors.TimedOut, self.get_fd(), timeout)
+        return _asyncio.patiently(self, lambda: self.wait(since, 0), _errors.TimedOut, self.get_fd(), timeout)
 
 
 class PlainWaiting:

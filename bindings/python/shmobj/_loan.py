@@ -13,7 +13,7 @@ lies there is another's once the block has ended."""
 
 import operator
 
-from . import _errors, _memory
+from . import _asyncio, _errors, _memory
 
 
 def _bytes(number, name):
@@ -66,7 +66,8 @@ class Methods:
         self._entered = view
         return view
 
-    def __exit__(self, kind, *_):
+    def _is_to_be_put(self, kind):
+        """The end of a block, up to what may have to wait."""
         view = self.__dict__.pop("_entered", None)
         try:
             if view is not None:
@@ -74,17 +75,35 @@ class Methods:
         except BufferError:
             pass  # an array was made of it, and is still there
         if self.get_address() == 0:
-            return  # put or released by hand
+            return False  # put or released by hand
         if kind is not None:
             self.give_back()
         elif self.is_taken():
             self.release()
         else:
+            return True
+        return False
+
+    def __exit__(self, kind, *_):
+        if self._is_to_be_put(kind):
             self.queue.put_loan(self)
+
+    async def __aenter__(self):
+        return self.__enter__()
+
+    async def __aexit__(self, kind, *_):
+        if self._is_to_be_put(kind):
+            await self.queue.put_loan_async(self)
 
 
 def queue_methods(cls, loan_class):
-    loan, put_loan = cls.loan, cls.put_loan
+    loan, loan_async, loan_finish = cls.loan, cls.loan_async, cls.loan_finish
+    put_loan, put_loan_async = cls.put_loan, cls.put_loan_async
+
+    def used(block, size):
+        if not isinstance(block, loan_class):
+            raise TypeError(_no_loan(block))
+        return block.get_size() if size is None else _bytes(size, "size")
 
     class Queue:
         def loan(self, size, timeout=None, cancellable=None):
@@ -93,12 +112,27 @@ def queue_methods(cls, loan_class):
             block.queue = self
             return block
 
+        def loan_async(self, size, timeout=None, cancellable=None, callback=None, *data):
+            """The same as a coroutine, or with a callback by the library, which ends with loan_finish()."""
+            if callback:
+                return loan_async(self, _bytes(size, "size"), timeout, cancellable, callback, *data)
+            return _asyncio.looking(lambda: self.loan(size, 0), _errors.Full, timeout)
+
+        def loan_finish(self, result):
+            """What loan_async() with a callback came to."""
+            block = loan_finish(self, result)
+            block.queue = self
+            return block
+
         def put_loan(self, block, size=None, timeout=None, cancellable=None):
             """Puts a block that was lent, or its first `size` bytes, without a copy."""
-            if not isinstance(block, loan_class):
-                raise TypeError(_no_loan(block))
-            size = block.get_size() if size is None else _bytes(size, "size")
-            put_loan(self, block, size, timeout, cancellable)
+            put_loan(self, block, used(block, size), timeout, cancellable)
+
+        def put_loan_async(self, block, size=None, timeout=None, cancellable=None, callback=None, *data):
+            """The same as a coroutine, or with a callback by the library, which ends with put_loan_finish()."""
+            if callback:
+                return put_loan_async(self, block, used(block, size), timeout, cancellable, callback, *data)
+            return _asyncio.when_writable(self, lambda: self.put_loan(block, size, 0), timeout)
 
     return Queue
 

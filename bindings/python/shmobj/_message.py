@@ -56,12 +56,18 @@ def methods(module):
 
 
 def queue_methods(cls):
-    receive = cls.receive
+    receive, receive_finish = cls.receive, cls.receive_finish
 
     class Queue:
         def receive(self, timeout=None, cancellable=None):
             """Takes the next message into this process's hands, until it is done or given back."""
             message = receive(self, timeout, cancellable)
+            message.allow_pickle = self.allow_pickle
+            return message
+
+        def receive_finish(self, result):
+            """What receive_async() with a callback came to."""
+            message = receive_finish(self, result)
             message.allow_pickle = self.allow_pickle
             return message
 

@@ -16,7 +16,7 @@ import weakref
 
 from gi.repository import Gio, GLib
 
-from . import _errors, _handles, _values
+from . import _asyncio, _errors, _handles, _values
 
 _kept = []  # (weak reference to the Popen that starts a child, the descriptors it needs)
 
@@ -32,12 +32,14 @@ def _is_starting(popen):
 
 
 def closing(close):
-    """A close() after which copies for children that run by now are closed, too."""
+    """A close() that ends what coroutines wait for on it, and after which copies for children that run by
+    now are closed, too."""
 
     def method(self):
         try:
             close(self)
         finally:
+            _asyncio.wake(self)
             sweep()
 
     method.__name__ = "close"

@@ -142,6 +142,83 @@ test('promises-are-rejected', async () => {
     equal(queue.get_size(), 1);
 });
 
+// How each promise is begun, what makes it wait, what ends that, and what is said when the time is over.
+function otherCalls(queue) {
+    const block = queue.loan(1);
+    const fill = () => queue.put_bytes(new Uint8Array([1]));
+    const fillPool = () => queue.put_loan(queue.loan(4000), 4000);
+    const [nothing, empty] = [() => undefined, () => queue.get()];
+    const {EMPTY, FULL} = Shmobj.Error;
+    return [
+        [nothing, options => queue.get_bytes_async(options), fill, EMPTY],
+        [nothing, options => queue.get_many_async(2, options), fill, EMPTY],
+        [nothing, async options => isTrue((await queue.receive_async(options)).done()), fill, EMPTY],
+        [nothing, async options => isTrue((await queue.take_async(options)).release()), fill, EMPTY],
+        [fill, options => queue.put_bytes_async(new Uint8Array([2]), options), empty, FULL],
+        [fill, options => queue.put_many_async([2], options), empty, FULL],
+        [fill, options => queue.put_loan_async(block, 1, options), empty, FULL],
+        [fillPool, async options => isTrue((await queue.loan_async(3000, options)).release()), empty, FULL],
+        [fill, options => queue.join_async(options), empty, null],
+    ];
+}
+
+async function eachCall(check) {
+    for (let i = 0; i < 9; i++) {
+        const queue = new Shmobj.Queue({maxsize: 1, capacity: 4096});
+        const [block, start, free, code] = otherCalls(queue)[i];
+        const late = code === null ? [Gio.IOErrorEnum, Gio.IOErrorEnum.TIMED_OUT] : [Shmobj.Error, code];
+        block();
+        await check(start, free, late, queue);
+    }
+}
+
+test('every-call-that-waits-is-a-promise-too', async () => {
+    await eachCall(async (start, free) => {
+        let over = false;
+        const waits = start({timeout: 60000}).then(() => (over = true));
+        await rejects(new Shmobj.Queue().get_async({timeout: 3}), Shmobj.Error, Shmobj.Error.EMPTY);
+        equal(over, false);
+        free();
+        isTrue(await waits);
+    });
+});
+
+test('promises-that-come-to-nothing-take-nothing', async () => {
+    await eachCall(async (start, free, late, queue) => {
+        const state = () => {
+            const {puts, gets, lent, 'in-flight': inFlight} = queue.get_statistics();
+            return [puts, gets, lent, inFlight];
+        };
+        const before = state();
+        await rejects(start({timeout: 0}), ...late);
+        await rejects(start({timeout: 2}), ...late);
+        equal(state(), before);
+        const cancellable = new Gio.Cancellable();
+        const waits = start({cancellable});
+        cancellable.cancel();
+        free();
+        const then = state();
+        await rejects(waits, Gio.IOErrorEnum, Gio.IOErrorEnum.CANCELLED);
+        equal(state(), then);
+    });
+});
+
+test('what-the-other-promises-give', async () => {
+    const queue = new Shmobj.Queue();
+    equal(await queue.put_many_async(['a', {n: 1}, null, 7n]), 4);
+    equal(await queue.get_many_async(3), ['a', {n: 1}, null]);
+    equal((await queue.receive_async()).get_value(), 7);
+    isTrue(await queue.put_bytes_async(new Uint8Array([1, 2])));
+    equal((await queue.get_bytes_async()).toArray(), new Uint8Array([1, 2]));
+    const loan = await queue.loan_async(3);
+    loan.write_bytes(0, new Uint8Array([5, 6, 7]));
+    isTrue(await queue.put_loan_async(loan, 2));
+    await rejects(queue.put_loan_async(loan, 2), Shmobj.Error, Shmobj.Error.CLOSED);
+    equal((await queue.take_async()).get_bytes().toArray(), new Uint8Array([5, 6]));
+    await rejects(queue.loan_async('3'), TypeError);
+    await rejects(queue.put_many_async(3), TypeError);
+});
+
 test('many-promises-each-get-one', async () => {
     const queue = new Shmobj.Queue();
     const waits = Array.from({length: 50}, () => queue.get_async());

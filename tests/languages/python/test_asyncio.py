@@ -9,7 +9,7 @@ import unittest
 import gi
 
 gi.require_version("Shmobj", "1")
-from gi.repository import Shmobj
+from gi.repository import GLib, Shmobj
 
 from shmobj import multiprocessing as mp
 
@@ -132,6 +132,17 @@ class Coroutines(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(await right.receive_async(), "still here")
         self.assertLessEqual(len(os.listdir("/proc/self/fd")), before + 4)  # what it has of its own, once
 
+    async def test_closed_while_waiting(self):
+        _, right = mp.Pipe()
+        listener = Shmobj.Listener()
+        waiting = [asyncio.create_task(one) for one in (right.receive_async(), listener.accept_async())]
+        await asyncio.sleep(0.003)
+        right.close()
+        listener.close()
+        for one in waiting:
+            with self.assertRaises(Shmobj.Closed):
+                await one
+
     async def test_with_another_process(self):
         for method in mp.get_all_start_methods():
             with self.subTest(method):
@@ -143,6 +154,163 @@ class Coroutines(unittest.IsolatedAsyncioTestCase):
                     await there.put_async(number)
                     self.assertEqual(await back.get_async(timeout=LONG), number)
                 child.join()
+
+
+class OtherCalls(unittest.IsolatedAsyncioTestCase):
+    """What holds for each call of a queue: how it is begun, what makes it wait, and what ends that."""
+
+    def setUp(self):
+        self.queue = Shmobj.Queue(maxsize=1, capacity=4096)
+        self.block = self.queue.loan(5)
+        self.block.buf[:] = b"hello"
+
+    def fill(self):
+        self.queue.put(b"hello")
+
+    def fill_pool(self):
+        with self.queue.loan(4000):
+            pass
+
+    def calls(self):
+        ours, hello = self.queue, GLib.Bytes.new(b"hello")
+        nothing, empty, full = (lambda: None), self.queue.get, self.fill
+        return {
+            "get_bytes": (nothing, lambda t: ours.get_bytes_async(t), full, queue.Empty, GLib.Bytes.get_data),
+            "get_many": (nothing, lambda t: ours.get_many_async(3, t), full, queue.Empty, lambda many: many[0]),
+            "receive": (nothing, lambda t: ours.receive_async(t), full, queue.Empty, self.value_of),
+            "take": (nothing, lambda t: ours.take_async(t), full, queue.Empty, self.bytes_of),
+            "put_bytes": (full, lambda t: ours.put_bytes_async(hello, t), empty, queue.Full, None),
+            "put_many": (full, lambda t: ours.put_many_async([b"hello"], t), empty, queue.Full, None),
+            "put_loan": (full, lambda t: ours.put_loan_async(self.block, timeout=t), empty, queue.Full, None),
+            "loan": (self.fill_pool, lambda t: ours.loan_async(3000, t), empty, queue.Full, None),
+            "join": (full, lambda t: ours.join_async(t), empty, TimeoutError, None),
+        }
+
+    def value_of(self, message):
+        with message:
+            return message.value
+
+    def bytes_of(self, loan):
+        with loan as view:
+            return bytes(view)
+
+    def state(self):
+        now = self.queue.get_statistics()
+        return {key: now[key] for key in ("puts", "gets", "in-flight", "lent")}
+
+    async def each(self, what):
+        for name in self.calls():
+            with self.subTest(name):
+                self.setUp()
+                await what(*self.calls()[name])
+
+    async def test_they_wait(self):
+        async def check(block, start, free, _error, read):
+            block()
+            waiting = asyncio.create_task(start(LONG))
+            await asyncio.sleep(0.003)
+            self.assertFalse(waiting.done())
+            free()
+            result = await waiting
+            if read:
+                self.assertEqual(read(result), b"hello")
+            self.assertEqual(self.queue.get_statistics()["in-flight"], 0)
+
+        await self.each(check)
+
+    async def test_time_outs_take_nothing(self):
+        async def check(block, start, _free, error, _read):
+            block()
+            before = self.state()
+            for timeout in (0, 0.005):
+                with self.assertRaises(error):
+                    await start(timeout)
+            self.assertEqual(self.state(), before)
+            self.assertIsNotNone(self.block.buf)
+
+        await self.each(check)
+
+    async def test_cancelled_ones_take_nothing(self):
+        async def check(block, start, free, _error, _read):
+            block()
+            waiting = asyncio.create_task(start(None))
+            await asyncio.sleep(0.003)
+            waiting.cancel()
+            free()
+            before = self.state()
+            with self.assertRaises(asyncio.CancelledError):
+                await waiting
+            self.assertEqual(self.state(), before)
+            self.assertIsNotNone(self.block.buf)
+
+        await self.each(check)
+
+    async def test_two_at_once(self):
+        async def check(block, start, free, _error, read):
+            if read is None:
+                return
+            waiting = [asyncio.create_task(start(LONG)) for _ in range(2)]
+            await asyncio.sleep(0.003)
+            for _ in range(2):
+                await self.queue.put_async(b"hello")
+            self.assertEqual([read(await one) for one in waiting], [b"hello"] * 2)
+
+        await self.each(check)
+
+    async def test_closed_while_waiting(self):
+        async def check(block, start, _free, _error, _read):
+            block()
+            waiting = asyncio.create_task(start(LONG))
+            await asyncio.sleep(0.003)
+            self.block.release()
+            await asyncio.to_thread(self.queue.close)
+            with self.assertRaises(Shmobj.Closed):
+                await waiting
+
+        await self.each(check)
+
+    async def test_several_that_do_not_all_fit(self):
+        ours = Shmobj.Queue(maxsize=2)
+        self.assertEqual(await ours.put_many_async(iter("abc"), 0.01), 2)
+        waiting = asyncio.create_task(ours.put_many_async("cdef"))
+        got = []
+        while len(got) < 6:
+            got += await ours.get_many_async(2)
+        self.assertEqual("".join(got), "abcdef")
+        self.assertEqual(await waiting, 4)
+
+    async def test_messages_and_loans_as_of_calls_that_block(self):
+        ours = Shmobj.Queue()
+        ours.allow_pickle = True
+        ours.put([1, 2])
+        with await ours.receive_async() as message:
+            self.assertEqual((message.value, message.allow_pickle), ([1, 2], True))
+        with await ours.loan_async(3) as view:
+            view[:] = b"abc"
+        with await ours.take_async() as view:
+            self.assertEqual(bytes(view), b"abc")
+        await ours.join_async(0)
+        with self.assertRaises(TypeError):
+            await ours.put_loan_async(b"abc")
+
+    async def film(self):
+        async with await self.queue.loan_async(3) as view:
+            view[:] = b"abc"
+
+    async def test_async_with_waits_for_room_and_others_run(self):
+        self.fill()
+        filming = asyncio.create_task(self.film())
+        await asyncio.sleep(0.003)
+        self.assertFalse(filming.done())
+        self.assertEqual(self.queue.get(), b"hello")
+        await filming
+        async with await self.queue.take_async() as view:
+            self.assertEqual(bytes(view), b"abc")
+        with self.assertRaises(KeyError):
+            async with await self.queue.loan_async(3):
+                raise KeyError
+        self.assertTrue(self.queue.empty())
+        self.assertEqual(self.queue.get_held(), 1)  # our own
 
 
 if __name__ == "__main__":

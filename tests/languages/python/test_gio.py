@@ -39,6 +39,37 @@ class Async(unittest.TestCase):
         outcome(lambda done: queue.put_async((1, "a"), None, None, done), Shmobj.Queue.put_finish)
         self.assertEqual(queue.get(), (1, "a"))
 
+    def test_messages_and_loans(self):
+        queue, cls = Shmobj.Queue(), Shmobj.Queue
+        queue.allow_pickle = True
+        queue.put([1, 2])
+        with outcome(lambda done: queue.receive_async(LONG, None, done), cls.receive_finish) as message:
+            self.assertEqual((message.value, message.allow_pickle), ([1, 2], True))
+        block = outcome(lambda done: queue.loan_async(3, LONG, None, done), cls.loan_finish)
+        block.buf[:] = b"abc"
+        outcome(lambda done: queue.put_loan_async(block, None, LONG, None, done), cls.put_loan_finish)
+        with outcome(lambda done: queue.take_async(LONG, None, done), cls.take_finish) as view:
+            self.assertEqual(bytes(view), b"abc")
+        with outcome(lambda done: queue.loan_async(4, LONG, None, done), cls.loan_finish) as view:
+            view[:] = b"defg"
+        data = outcome(lambda done: queue.get_bytes_async(LONG, None, done), cls.get_bytes_finish)
+        self.assertEqual(data.get_data(), b"defg")
+        self.assertIsNone(outcome(lambda done: queue.join_async(LONG, None, done), cls.join_finish))
+        with self.assertRaises(TypeError):
+            queue.put_loan_async(b"abc", None, LONG, None, print)
+
+    def test_several(self):
+        queue, cls = Shmobj.Queue(), Shmobj.Queue
+        self.assertEqual(
+            outcome(lambda done: queue.put_many_async([1, "a", None], LONG, None, done), cls.put_many_finish), 3
+        )
+        self.assertEqual(
+            outcome(lambda done: queue.get_many_async(2, LONG, None, done), cls.get_many_finish), [1, "a"]
+        )
+        self.assertEqual(outcome(lambda done: queue.get_many_async(2, LONG, None, done), cls.get_many_finish), [None])
+        late = outcome(lambda done: queue.get_many_async(2, 0.001, None, done), cls.get_many_finish)
+        self.assertIsInstance(late, Shmobj.Empty)
+
     def test_connections_receive_send_and_are_cancelled(self):
         start, end = self.pipe()
         GLib.idle_add(lambda: start.send({"k": [1, None]}))
@@ -94,9 +125,9 @@ class Async(unittest.TestCase):
     def test_wait_async_of_a_container(self):
         shared = Shmobj.Manager().list()
         GLib.idle_add(lambda: shared.append(1))
-        revision = self.outcome(lambda done: shared.wait_async(1, LONG, None, done), Shmobj.List.wait_finish)
+        revision = outcome(lambda done: shared.wait_async(1, LONG, None, done), Shmobj.List.wait_finish)
         self.assertEqual(revision, 2)
-        error = self.outcome(lambda done: shared.wait_async(2, 0.005, None, done), Shmobj.List.wait_finish)
+        error = outcome(lambda done: shared.wait_async(2, 0.005, None, done), Shmobj.List.wait_finish)
         self.assertIsInstance(error, Shmobj.TimedOut)
 
 

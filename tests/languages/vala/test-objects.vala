@@ -117,6 +117,48 @@ void test_async () {
   });
 }
 
+async void use_every_call (Shmobj.Queue queue) throws Error {
+  var values = new Variant[] { 1, "two", 3.0 };
+
+  assert ((yield queue.put_many_async (values)) == 3);
+  var some = yield queue.get_many_async (2);
+  assert (some.length == 2 && (int) some[0] == 1 && (string) some[1] == "two");
+  var message = yield queue.receive_async ();
+  assert ((double) message.get_value () == 3.0);
+  try {
+    yield queue.join_async (TimeSpan.MILLISECOND);
+    assert_not_reached ();
+  } catch (IOError.TIMED_OUT error) {
+  }
+  message.done ();
+  assert (yield queue.join_async ());
+
+  yield queue.put_bytes_async (new Bytes ({ 4, 5 }));
+  assert ((yield queue.get_bytes_async ())[1] == 5);
+  var loan = yield queue.loan_async (10);
+  loan.write_data (0, { 6, 7 });
+  yield queue.put_loan_async (loan, 2);
+  var taken = yield queue.take_async ();
+  assert (taken.get_size () == 2 && taken.get_bytes ()[1] == 7);
+  assert (taken.release ());
+  try {
+    yield queue.take_async (0);
+    assert_not_reached ();
+  } catch (Shmobj.Error.EMPTY error) {
+  }
+}
+
+void test_every_async () {
+  check (() => {
+    AsyncResult? result = null;
+
+    use_every_call.begin (new Shmobj.Queue (), (source, ready) => result = ready);
+    while (result == null)
+      MainContext.default ().iteration (true);
+    use_every_call.end (result);
+  });
+}
+
 void test_pipe () {
   check (() => {
     var pipe = new Shmobj.Pipe ();
@@ -245,6 +287,7 @@ int main (string[] args) {
   Test.add_func ("/vala/queue/many-and-bytes", test_many);
   Test.add_func ("/vala/queue/messages-come-back-unless-done", test_messages);
   Test.add_func ("/vala/queue/async-is-yielded", test_async);
+  Test.add_func ("/vala/queue/every-call-that-waits-can-be-yielded", test_every_async);
   Test.add_func ("/vala/pipe", test_pipe);
   Test.add_func ("/vala/listener", test_listener);
   Test.add_func ("/vala/lock-and-event", test_lock_and_event);
