@@ -16,10 +16,12 @@
 
 #define KEYS 1000
 #define MANY 10000
+#define TOGETHER 10 /* writes of a transaction */
 #define LONG_LIST 1000000
 
 typedef struct
 {
+  ShmobjManager *manager;
   ShmobjList *list;
   ShmobjDict *dict;
   GVariant *keys[KEYS];
@@ -173,6 +175,32 @@ dict_get (void *data, long n)
     }
 }
 
+static void
+dict_set_10 (void *data, long n)
+{
+  dict_set (data, n * TOGETHER);
+}
+
+static void
+transact (void *data, long n)
+{
+  Bench *b = data;
+  GError *error = NULL;
+
+  for (long i = 0; i < n; i++)
+    {
+      ShmobjTransaction *transaction = shmobj_manager_begin (b->manager, -1, NULL, &error);
+
+      must (transaction != NULL, error);
+      for (long j = 0; j < TOGETHER; j++)
+        must (shmobj_dict_set (b->dict, b->keys[(i * TOGETHER + j) % KEYS], g_variant_new_int64 (i),
+                               &error),
+              error);
+      must (shmobj_transaction_commit (transaction, &error), error);
+      g_object_unref (transaction);
+    }
+}
+
 static const struct
 {
   const char *name;
@@ -188,6 +216,8 @@ static const struct
   { "dict-set", dict_set, dict_set, KEYS },
   { "dict-get", dict_get, dict_set, KEYS },
   { "dict-copy", dict_copy, dict_fill, MANY },
+  { "transact", transact, dict_set, KEYS },
+  { "dict-set-10", dict_set_10, dict_set, KEYS },
 };
 
 int
@@ -195,7 +225,7 @@ main (int argc, char **argv)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (ShmobjManager) manager = shmobj_manager_new (NULL, NULL, &error);
-  Bench b = { NULL };
+  Bench b = { manager };
   int status = 2;
 
   must (manager != NULL, error);

@@ -214,6 +214,30 @@ lmdb_write (void *data, long n)
     }
 }
 
+/* Ten in one transaction. */
+static void
+lmdb_transact (void *data, long n)
+{
+  Store *store = data;
+  char value[16] = "";
+
+  for (uint32_t i = 0; i < n; i++)
+    {
+      MDB_txn *transaction;
+
+      must (mdb_txn_begin (store->environment, NULL, 0, &transaction));
+      for (uint32_t j = 0; j < 10; j++)
+        {
+          uint32_t key = (i * 10 + j) % KEYS;
+
+          memcpy (value, &i, sizeof i);
+          must (mdb_put (transaction, store->database, &(MDB_val){ sizeof key, &key },
+                         &(MDB_val){ sizeof value, value }, 0));
+        }
+      must (mdb_txn_commit (transaction));
+    }
+}
+
 static void
 lmdb_read (void *data, long n)
 {
@@ -275,13 +299,24 @@ case_lmdb_read (int argc, char **argv)
   return in_store (lmdb_read, run_number (argc, argv, 2, 100000));
 }
 
+static RunResult
+case_lmdb_transact (int argc, char **argv)
+{
+  return in_store (lmdb_transact, run_number (argc, argv, 2, 5000));
+}
+
 static const struct
 {
   const char *name;
   RunResult (*run) (int argc, char **argv);
 } cases[] = {
-  { "words", case_words }, { "futex", case_futex },           { "memcpy", case_memcpy },
-  { "mutex", case_mutex }, { "lmdb-write", case_lmdb_write }, { "lmdb-read", case_lmdb_read },
+  { "words", case_words },
+  { "futex", case_futex },
+  { "memcpy", case_memcpy },
+  { "mutex", case_mutex },
+  { "lmdb-write", case_lmdb_write },
+  { "lmdb-read", case_lmdb_read },
+  { "lmdb-transact", case_lmdb_transact },
 };
 
 int

@@ -20,7 +20,8 @@
 
 #define KEYS 1000
 #define MANY 10000
-#define TRIES 500 /* of 10 ms, for the server to come up */
+#define TOGETHER 10 /* writes of a transaction */
+#define TRIES 500   /* of 10 ms, for the server to come up */
 
 /* One program has several names; Debian's redis-tools has it under the second, without a service.
  */
@@ -62,19 +63,43 @@ connect_to (const char *path, int server)
   return -1;
 }
 
-static void
-send_command (int fd, int words, va_list list)
+static char *
+add_words (char *end, int words, va_list list)
 {
-  char text[512], *end = text + sprintf (text, "*%d\r\n", words);
-
+  end += sprintf (end, "*%d\r\n", words);
   for (int i = 0; i < words; i++)
     {
       const char *word = va_arg (list, const char *);
 
       end += sprintf (end, "$%zu\r\n%s\r\n", strlen (word), word);
     }
+  return end;
+}
+
+static char *
+add_command (char *end, int words, ...)
+{
+  va_list list;
+
+  va_start (list, words);
+  end = add_words (end, words, list);
+  va_end (list);
+  return end;
+}
+
+static void
+send_text (int fd, const char *text, const char *end)
+{
   if (write (fd, text, end - text) != end - text)
     run_fail ("redis");
+}
+
+static void
+send_command (int fd, int words, va_list list)
+{
+  char text[512];
+
+  send_text (fd, text, add_words (text, words, list));
 }
 
 /* A command whose answer is @n values: a line with their number, and two lines for each. */
@@ -224,6 +249,37 @@ dict_get (void *data, long n)
   rounds (*(int *) data, "HGET", 0, 1, n);
 }
 
+/* Ten commands between MULTI and EXEC, sent at once. The answers are a line for each of the twelve,
+ * and ten more of EXEC. */
+static void
+transact (void *data, long n)
+{
+  char text[2048], key[32], value[32];
+  int fd = *(int *) data;
+
+  for (long i = 0; i < n; i++)
+    {
+      char *end = add_command (text, 1, "MULTI");
+
+      for (long j = 0; j < TOGETHER; j++)
+        {
+          snprintf (key, sizeof key, "key %ld", (i * TOGETHER + j) % KEYS);
+          snprintf (value, sizeof value, "%ld", i);
+          end = add_command (end, 4, "HSET", "dict", key, value);
+        }
+      send_text (fd, text, add_command (end, 1, "EXEC"));
+      for (int lines = 0; lines < 2 + 2 * TOGETHER;)
+        {
+          ssize_t got = read (fd, text, sizeof text);
+
+          if (got <= 0 || text[0] == '-')
+            run_fail ("redis");
+          for (ssize_t at = 0; at < got; at++)
+            lines += text[at] == '\n';
+        }
+    }
+}
+
 static const struct
 {
   const char *name;
@@ -233,7 +289,7 @@ static const struct
   { "list-append", list_append, list_append, KEYS }, { "list-read", list_read, list_append, KEYS },
   { "list-set", list_set, list_append, KEYS },       { "list-copy", list_copy, list_fill, MANY },
   { "dict-set", dict_set, dict_set, KEYS },          { "dict-get", dict_get, dict_set, KEYS },
-  { "dict-copy", dict_copy, dict_fill, MANY },
+  { "dict-copy", dict_copy, dict_fill, MANY },       { "transact", transact, dict_set, KEYS },
 };
 
 int
