@@ -93,16 +93,17 @@ find_basic_type (const ShmobjFrame *frame)
   return NULL;
 }
 
-GVariant *
-shmobj_frame_steal_variant (ShmobjFrame *frame, GError **error)
+/* The type of the frame's value; NULL with an error, as of shmobj_frame_steal_variant(). @copy:
+ * what the caller frees. */
+static const GVariantType *
+type_of (const ShmobjFrame *frame, char **copy, GError **error)
 {
   const GVariantType *basic = find_basic_type (frame);
-  g_autofree char *type = NULL;
 
   if (basic != NULL)
-    return variant_of (frame, basic);
+    return basic;
   if (frame->kind == SHMOBJ_FRAME_BYTES)
-    return variant_of (frame, G_VARIANT_TYPE_BYTESTRING);
+    return G_VARIANT_TYPE_BYTESTRING;
 
   if (frame->kind == SHMOBJ_FRAME_PICKLE)
     {
@@ -114,17 +115,34 @@ shmobj_frame_steal_variant (ShmobjFrame *frame, GError **error)
       return NULL;
     }
 
-  type = g_strndup (frame->type, frame->type_length);
-  if (!g_variant_type_string_is_valid (type) || !g_variant_type_is_definite (G_VARIANT_TYPE (type)))
+  *copy = g_strndup (frame->type, frame->type_length);
+  if (!g_variant_type_string_is_valid (*copy) ||
+      !g_variant_type_is_definite (G_VARIANT_TYPE (*copy)))
     {
-      g_autofree char *shown = text_readable (type, 64);
+      g_autofree char *shown = text_readable (*copy, 64);
 
       g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CORRUPT,
                    "A value has the impossible type “%s”", shown);
       return NULL;
     }
+  return G_VARIANT_TYPE (*copy);
+}
 
-  return variant_of (frame, G_VARIANT_TYPE (type));
+GVariant *
+shmobj_frame_steal_variant (ShmobjFrame *frame, GError **error)
+{
+  g_autofree char *copy = NULL;
+  const GVariantType *type = type_of (frame, &copy, error);
+
+  return type != NULL ? variant_of (frame, type) : NULL;
+}
+
+gboolean
+frame_check_value (const ShmobjFrame *frame, GError **error)
+{
+  g_autofree char *copy = NULL;
+
+  return type_of (frame, &copy, error) != NULL;
 }
 
 gboolean

@@ -82,6 +82,8 @@ gboolean frame_load (const void *at, gsize available, ShmobjFrame *frame);
 /* Makes @frame a view of @buffer (owned, allocated with g_malloc), which holds data and type behind
  * one another as @header says. */
 void frame_adopt (ShmobjFrame *frame, const FrameHeader *header, gpointer buffer);
+/* Can shmobj_frame_steal_variant() read it? With its errors. */
+gboolean frame_check_value (const ShmobjFrame *frame, GError **error);
 
 /* frame-run.c: adds a frame, whose checked header this is; @data: data and type. FALSE when memory
  * ran out. */

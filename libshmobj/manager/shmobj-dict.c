@@ -199,17 +199,22 @@ shmobj_dict_keys (ShmobjDict *self, gsize *n_keys, GError **error)
 GVariant *
 shmobj_dict_items (ShmobjDict *self, GError **error)
 {
+  g_auto (ShmobjFrameRun) run = { 0 };
   GVariantBuilder builder;
-  ShmobjFrameRun run;
   GVariant **values;
   gsize n;
 
   g_return_val_if_fail (SHMOBJ_IS_DICT (self), NULL);
 
-  if (!shmobj_dict_items_frames (self, &run, error) ||
-      (values = stored_take_values (&run, &n, error)) == NULL)
+  if (!shmobj_dict_items_frames (self, &run, error))
     return NULL;
+  if (run.n_paths == 0)
+    return stored_make_pairs (&run, error);
 
+  /* references are GVariants that hold what they lead to */
+  values = stored_take_values (&run, &n, error);
+  if (values == NULL)
+    return NULL;
   g_variant_builder_init (&builder, G_VARIANT_TYPE ("a(vv)"));
   for (gsize i = 0; i + 1 < n; i += 2)
     {

@@ -29,5 +29,7 @@ void stored_return_values (GVariant **values, ShmobjFrame *frames, gsize n);
 
 /* The value of a frame that is ours, which ends here; NULL with an error. */
 GVariant *stored_take_value (ShmobjFrame *frame, GError **error);
+/* An `a(vv)` of a run of keys and values; NULL with an error (stored-pairs.c). */
+GVariant *stored_make_pairs (const ShmobjFrameRun *run, GError **error);
 /* The values of a run, which ends here; NULL with an error. */
 GVariant **stored_take_values (ShmobjFrameRun *run, gsize *n, GError **error);

@@ -202,6 +202,46 @@ test_updates_all_or_nothing (Fixture *f, gconstpointer data)
   g_assert_cmpstr (text, ==, "[(<'a'>, <1>), (<'b'>, <'two'>), (<int64 3>, <3>)]");
 }
 
+/* Of all widths of offsets, and with values of every kind of alignment. */
+static void
+test_items_are_what_glib_makes_of_them (Fixture *f, gconstpointer data)
+{
+  static const gsize sizes[] = { 0, 1, 7, 30, 100, 180, 255, 256, 300, 5000, 65500, 65536, 70000 };
+  static const char *const others[] = { "@y 7",         "(byte 1, 2)", "true",          "[1, 2]",
+                                        "{'a': <2>}",   "@av []",      "'x'",           "1.5",
+                                        "(b'ab', 'c')", "@() ()",      "uint64 7",      "<<3>>",
+                                        "@mv nothing",  "int16 -3",    "[@ms 'a', 'b']" };
+  g_autoptr (GVariant) empty = shmobj_dict_items (f->dict, NULL);
+  g_autoptr (GPtrArray) pairs = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
+
+  g_assert_cmpuint (g_variant_n_children (empty), ==, 0);
+  for (guint i = 0; i < G_N_ELEMENTS (sizes) + G_N_ELEMENTS (others); i++)
+    {
+      gsize size = i < G_N_ELEMENTS (sizes) ? sizes[i] : 0;
+      g_autoptr (GBytes) bytes = g_bytes_new_take (g_malloc0 (size + 1), size);
+      GVariant *value = i < G_N_ELEMENTS (sizes)
+                            ? g_variant_new_from_bytes (G_VARIANT_TYPE_BYTESTRING, bytes, TRUE)
+                            : g_variant_new_parsed (others[i - G_N_ELEMENTS (sizes)]);
+      GVariant *key = i % 2 == 0
+                          ? g_variant_new_int64 (i)
+                          : g_variant_new_take_string (g_strnfill (MIN (size, 400) + i, 'k'));
+      g_autoptr (GVariant) items = NULL, wanted = NULL;
+
+      g_variant_ref_sink (value);
+      g_variant_ref_sink (key);
+      g_assert_true (shmobj_dict_set (f->dict, key, value, NULL));
+      g_ptr_array_add (pairs, g_variant_new ("(vv)", key, value));
+      g_variant_ref_sink (pairs->pdata[i]);
+      wanted =
+          g_variant_ref_sink (g_variant_new_array (NULL, (GVariant **) pairs->pdata, pairs->len));
+      items = shmobj_dict_items (f->dict, NULL);
+      g_assert_true (g_variant_is_normal_form (items));
+      g_assert_cmpvariant (items, wanted);
+      g_variant_unref (value);
+      g_variant_unref (key);
+    }
+}
+
 static void
 test_pops_the_last_item (Fixture *f, gconstpointer data)
 {
@@ -294,6 +334,7 @@ main (int argc, char **argv)
   ADD ("no-such-key", test_no_such_key);
   ADD ("long-keys", test_long_keys);
   ADD ("updates-all-or-nothing", test_updates_all_or_nothing);
+  ADD ("items-are-what-glib-makes-of-them", test_items_are_what_glib_makes_of_them);
   ADD ("pops-the-last-item", test_pops_the_last_item);
   ADD ("sets-what-is-not-there", test_sets_what_is_not_there);
   ADD ("does-what-a-hash-table-does", test_does_what_a_hash_table_does);
