@@ -7,7 +7,7 @@
  * put in order, and what is committed is that order, if the list still is at that revision. If not,
  * all of it is done again. A list that others change faster than it can be sorted would keep us at
  * it for ever, so after SORT_TRIES the call gives up with BUSY: the caller must keep the others
- * out, by a lock that they know.
+ * out, by a transaction.
  *
  * Only places are committed, never values: an item stays as it was given, also one that the
  * language that sorts would write in another way, and a large one is not written at all
@@ -300,7 +300,8 @@ sort_once (ShmobjList *self, Sorting *sorting, GError **error)
  * Sorts the items, in one step; those that @compare says are alike keep their order.
  *
  * @compare is called on a copy while others use the list, so it may do what it likes. When somebody
- * has changed the list meanwhile, all is done again, a hundred times at most.
+ * has changed the list meanwhile, all is done again, a hundred times at most. In a transaction
+ * ([method@Shmobj.Manager.transact]) the others wait.
  *
  * Returns: %TRUE, or %FALSE with `SHMOBJ_ERROR_BUSY` (others changed the list each time),
  *   `SHMOBJ_ERROR_INCOMPATIBLE` (an item is one that only Python reads), or an error as of
@@ -329,10 +330,9 @@ shmobj_list_sort (ShmobjList *self, ShmobjCompareFunc compare, gpointer user_dat
         }
     }
 
-  g_set_error (
-      error, SHMOBJ_ERROR, SHMOBJ_ERROR_BUSY,
-      "Others changed the list each of the %d times that it was sorted; keep them out with "
-      "a lock, or sort a copy",
-      SORT_TRIES);
+  g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_BUSY,
+               "Others changed the list each of the %d times that it was sorted; sort it in a "
+               "transaction, which keeps them out",
+               SORT_TRIES);
   return FALSE;
 }

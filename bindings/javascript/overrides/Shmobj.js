@@ -273,8 +273,8 @@ class List {
         }
         throw new Shmobj.Error({
             code: Shmobj.Error.BUSY,
-            message: `Others changed the list each of the ${SORT_TRIES} times that it was sorted; keep them out with a lock, ` +
-                'or sort a copy',
+            message: `Others changed the list each of the ${SORT_TRIES} times that it was sorted; sort it in a transaction, ` +
+                'which keeps them out',
         });
     }
 
@@ -320,6 +320,11 @@ class Dict {
 
     values() {
         return this.items().map(([, value]) => value);
+    }
+
+    forEach(callback, thisArg) {
+        for (const [key, value] of this.items())
+            callback.call(thisArg, value, key, this);
     }
 
     [Symbol.iterator]() {

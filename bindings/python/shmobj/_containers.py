@@ -137,8 +137,8 @@ class ListMethods(_Common):
             keys = items if key is None else [key(item) for item in items]
             if self.reorder(revision, sorted(range(len(keys)), key=keys.__getitem__, reverse=reverse)):
                 return
-        raise _errors.Busy(f"Others changed the list each of the {SORT_TRIES} times that it was sorted; keep them out "
-                           "with a lock, or sort a copy")
+        raise _errors.Busy(f"Others changed the list each of the {SORT_TRIES} times that it was sorted; sort it in a "
+                           "transaction, which keeps them out")
 
     def __imul__(self, times):
         self.repeat(operator.index(times))

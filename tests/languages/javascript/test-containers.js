@@ -176,6 +176,14 @@ test('dict/like-a-map', () => {
     equal(dict.keys(), ['b', 'a', 7, 'c', 8, 'd']);
     equal(dict.values(), [[2], null, 'seven', 1, 'eight', 2.5]);
     equal([...dict], dict.items());
+    const met = [];
+    dict.forEach(function (value, key, of) {
+        met.push([key, value, of === dict, this.me]);
+        dict.clear();
+    }, {me: 7});
+    equal(met, [...new Map(met.map(([key, value]) => [key, value]))].map(pair => [...pair, true, 7]));
+    equal([met.length, dict.size], [6, 0]);
+    dict.update(new Map(met.map(([key, value]) => [key, value])));
     equal(new Map(dict).get(8), 'eight');
     equal([dict.get('a'), dict.get('none'), dict.lookup('none'), dict.get(7n)], [null, undefined, undefined, 'seven']);
     equal([dict.has('a'), dict.has('none'), dict.contains(8)], [true, false, true]);

@@ -23,6 +23,13 @@ def append_range(shared, start, stop):
         shared.append(number)
 
 
+def append_until(shared, stop):
+    number = 0
+    while not stop.is_set():
+        shared.append(number)
+        number += 1
+
+
 class Order(unittest.TestCase):
     def setUp(self):
         self.manager = mp.Manager()
@@ -70,6 +77,19 @@ class Order(unittest.TestCase):
         shared = self.list(2, 1)
         with self.assertRaises(Shmobj.Busy):
             shared.sort(key=lambda item: shared.set(0, item) or item)
+
+    def test_in_a_transaction_nobody_comes_in_between(self):
+        manager = Shmobj.Manager()
+        shared, stop = manager.list("numbers"), manager.event("stop")
+        writer = mp.Process(target=append_until, args=(shared, stop))
+        writer.start()
+        for _ in range(20):
+            with manager.transaction():
+                shared.sort(key=lambda number: -number)
+                self.assertEqual(shared, sorted(shared, reverse=True))
+                shared *= 0
+        stop.set()
+        writer.join()
 
     def test_a_loop_meets_one_moment(self):
         shared = self.list(*range(1000))
