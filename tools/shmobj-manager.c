@@ -19,7 +19,7 @@
 #include <sys/resource.h>
 
 #define NAME "org.shmobj.Manager1"
-#define WRITE_TIMEOUT_US G_USEC_PER_SEC
+#define WRITE_TIMEOUT_US (20 * G_USEC_PER_SEC)
 
 typedef struct
 {

@@ -20,6 +20,7 @@
 
 #include "base/fork.h"
 #include "bus/by-reference.h"
+#include "bus/dispatch.h"
 #include "bus/names.h"
 #include "manager/manager-private.h"
 #include "manager/names.h"
@@ -38,6 +39,7 @@ bus_service_unref (BusService *service)
 {
   if (!g_ref_count_dec (&service->references))
     return;
+  bus_line_free (service->line);
   bus_clients_free (service->clients);
   g_hash_table_unref (service->calls);
   g_object_unref (service->connection);
@@ -181,91 +183,6 @@ object_at (BusService *service, const char *path, GError **error)
   return NULL;
 }
 
-static const char *
-kind_of (const BusObject *object)
-{
-  return object->interface != NULL ? object->interface->kind : NULL;
-}
-
-static const BusProperty *
-find_property (const BusInterface *interface, const char *name)
-{
-  for (const BusProperty *property = interface->properties;
-       property != NULL && property->name != NULL; property++)
-    if (g_str_equal (property->name, name))
-      return property;
-  return NULL;
-}
-
-static GVariant *
-run_properties (BusObject *object, const char *method, GVariant *parameters, GError **error)
-{
-  const BusInterface *interface;
-  const BusProperty *property;
-  const char *interface_name, *name;
-  GVariant *value;
-
-  g_variant_get_child (parameters, 0, "&s", &interface_name);
-  interface = bus_interface_find (kind_of (object), interface_name);
-  if (interface != NULL && g_str_equal (method, "GetAll"))
-    return g_variant_new ("(@a{sv})", bus_interface_get_all (interface, object, TRUE));
-  if (interface != NULL && g_str_equal (method, "Get"))
-    {
-      g_variant_get_child (parameters, 1, "&s", &name);
-      property = find_property (interface, name);
-      value = property != NULL ? property->get (object, error) : NULL;
-      if (property != NULL)
-        return value != NULL ? g_variant_new ("(v)", value) : NULL;
-    }
-  g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_PROPERTY, "%s.%s: no such property",
-               interface_name, method);
-  return NULL;
-}
-
-static const BusMethod *
-find_method (BusObject *object, const char *interface_name, const char *name)
-{
-  const BusInterface *interface = bus_interface_find (kind_of (object), interface_name);
-
-  for (const BusMethod *method = interface != NULL ? interface->methods : NULL;
-       method != NULL && method->name != NULL; method++)
-    if (g_str_equal (method->name, name))
-      return method;
-  return NULL;
-}
-
-static void
-run (BusObject *object, GDBusMethodInvocation *invocation)
-{
-  const char *interface = g_dbus_method_invocation_get_interface_name (invocation);
-  const char *name = g_dbus_method_invocation_get_method_name (invocation);
-  GVariant *parameters = g_dbus_method_invocation_get_parameters (invocation);
-  const BusMethod *method = find_method (object, interface, name);
-  GError *error = NULL;
-  GVariant *body = NULL;
-
-  if (method != NULL && method->start != NULL)
-    {
-      BusCall *call = bus_call_new (object, invocation, method->waits);
-
-      if (call != NULL)
-        method->start (call);
-      return;
-    }
-  if (method != NULL)
-    body = method->run (object, parameters, &error);
-  else if (g_str_equal (interface, "org.freedesktop.DBus.Properties"))
-    body = run_properties (object, name, parameters, &error);
-  else
-    g_set_error (&error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD, "%s.%s: no such method",
-                 interface, name);
-
-  if (body != NULL)
-    bus_reply (invocation, body, NULL);
-  else
-    bus_fail (invocation, error);
-}
-
 static void
 on_method_call (GDBusConnection *connection,
                 const char *sender,
@@ -284,7 +201,7 @@ on_method_call (GDBusConnection *connection,
   service->caller = sender;
   object = object_at (service, path, &error);
   if (object != NULL)
-    run (object, invocation);
+    bus_dispatch (object, invocation);
   else
     bus_fail (invocation, error);
   service->caller = NULL;
@@ -408,6 +325,7 @@ bus_service_new (ShmobjManager *manager, GDBusConnection *connection, GError **e
   service->connection = g_object_ref (connection);
   service->clients = bus_clients_new (connection, bus_opened_by_who_left, service);
   service->opened = bus_opened_new ();
+  service->line = bus_line_new ();
   service->calls = g_hash_table_new (NULL, NULL);
   service->generation = fork_generation ();
   service->last_call_us = g_get_monotonic_time ();
@@ -442,6 +360,7 @@ bus_service_end (BusService *service)
   service->registration = 0;
   if (registration != 0)
     g_dbus_connection_unregister_subtree (service->connection, registration);
+  bus_line_end (service);
   cancel_calls (service);
   g_clear_pointer (&service->opened, bus_opened_free);
   g_clear_pointer (&service->root, bus_object_unref);

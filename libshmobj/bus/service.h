@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "bus/dispatch.h"
 #include "bus/interface.h"
 #include "bus/object-manager.h"
 
@@ -15,6 +16,7 @@ struct _BusService
   BusObject *root;             /* (owned) */
   BusOpened *opened;           /* (owned); NULL: not exported any more */
   const char *caller;          /* whose call is being answered; NULL without a bus */
+  BusLine *line;               /* (owned) */
   GHashTable *calls;           /* BusCall (unowned) that are not answered yet */
   guint registration;          /* 0: not exported any more */
   gboolean on_bus;             /* the connection holds a reference */

@@ -26,8 +26,9 @@ static guint last_export;   /* under the lock */
  * its own for it (see [ctor@Gio.DBusConnection.new_for_address_sync]) rather than the one of
  * g_bus_get_sync(): sandboxes are let through to a connection, not to an object.
  *
- * Never blocks. Calls are answered in the thread-default main context of the caller; none of them
- * makes it wait, except writes, for at most [property@Shmobj.Manager:write-timeout-us]. In a forked
+ * Never blocks. Calls are answered in the thread-default main context of the caller, and none of
+ * them makes it wait: a change that has to wait for others who change something is tried again, as
+ * long as [property@Shmobj.Manager:write-timeout-us] says, 20 seconds at most. In a forked
  * child the export does nothing: it stays the parent's.
  *
  * Fails with `G_IO_ERROR_EXISTS` if something is exported there already, and if the manager cannot

@@ -13,6 +13,9 @@
 Store *manager_get_store (ShmobjManager *self, GError **error);
 gboolean manager_enter (ShmobjManager *self, GError **error);
 gint64 manager_get_timeout (ShmobjManager *self);
+/* No change that this thread makes waits for longer, whatever its manager says; -1: no such bound.
+ */
+void manager_bound_waits (gint64 most_us);
 Directory *manager_get_directory (ShmobjManager *self);
 Holds *manager_get_holds (ShmobjManager *self);
 Arena *manager_get_arena (ShmobjManager *self, GError **error);

@@ -135,10 +135,20 @@ manager_get_store (ShmobjManager *self, GError **error)
   return manager_enter (self, error) ? self->store : NULL;
 }
 
+static _Thread_local gint64 bound_us = -1;
+
+void
+manager_bound_waits (gint64 most_us)
+{
+  bound_us = most_us;
+}
+
 gint64
 manager_get_timeout (ShmobjManager *self)
 {
-  return self->write_timeout_us;
+  if (G_LIKELY (bound_us < 0))
+    return self->write_timeout_us;
+  return self->write_timeout_us < 0 ? bound_us : MIN (bound_us, self->write_timeout_us);
 }
 
 Directory *

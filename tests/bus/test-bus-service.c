@@ -290,6 +290,85 @@ test_unexport_ends_calls (void)
   g_clear_error (&get.error);
 }
 
+static void
+call_later (GDBusConnection *client,
+            const char *path,
+            const char *interface,
+            const char *method,
+            const char *arguments,
+            Answer *answer)
+{
+  g_dbus_connection_call (client, SERVICE, path, interface, method,
+                          g_variant_new_parsed (arguments), NULL, G_DBUS_CALL_FLAGS_NONE, 60000,
+                          NULL, on_answer, answer);
+}
+
+/* While a program is in a transaction, changes wait and nothing else does; what one client sends
+ * is done in its order; and who leaves meanwhile has changed nothing. */
+static void
+test_transaction (void)
+{
+  enum
+  {
+    CLIENTS = 5
+  };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ShmobjManager) manager = bus_manager ();
+  g_autofree char *path = bus_open (bus, "value", "balance", "{'initial': <0>}");
+  g_autofree char *list = bus_open (bus, "list", "entries", "{}");
+  g_autoptr (ShmobjValue) value =
+      shmobj_manager_open_value (manager, "balance", SHMOBJ_OPEN_EXISTING, NULL, NULL, &error);
+  g_autoptr (ShmobjTransaction) transaction = shmobj_manager_begin (manager, -1, NULL, &error);
+  g_autoptr (GVariant) sum = NULL;
+  GDBusConnection *clients[CLIENTS];
+  Answer adds[CLIENTS] = { 0 }, reads[CLIENTS] = { 0 }, appended = { 0 };
+
+  g_assert_no_error (error);
+  g_assert_true (shmobj_value_set (value, g_variant_new_int32 (100), &error));
+  for (guint i = 0; i < CLIENTS; i++)
+    {
+      clients[i] = bus_connect ();
+      call_later (clients[i], path, IFACE ("Value"), "Add", "(<10>,)", &adds[i]);
+      call_later (clients[i], path, IFACE ("Value"), "Read", "()", &reads[i]);
+    }
+  call_later (clients[0], list, IFACE ("List"), "Append", "(<'nobody waits for it'>,)", &appended);
+  bus_expect (bus, path, IFACE ("Value.Read"), "()", "(<0>,)"); /* as it was before */
+  for (guint i = 0; i < 20; i++)
+    bus_expect (bus, list, IFACE ("List.GetRange"), "(int64 0, int64 9)", "(@av [],)");
+  for (guint i = 0; i < CLIENTS; i++)
+    g_assert_false (adds[i].done || reads[i].done);
+  g_assert_true (g_dbus_connection_close_sync (clients[0], NULL, NULL));
+  bus_until (adds[0].done && reads[0].done && appended.done);
+
+  /* the service has heard of that before it hears of the next one */
+  bus_expect (bus, path, IFACE ("Value.Read"), "()", "(<0>,)");
+  g_assert_true (shmobj_transaction_commit (transaction, &error));
+  for (guint i = 1; i < CLIENTS; i++)
+    {
+      gint32 seen = 0, added = 0;
+
+      bus_until (adds[i].done && reads[i].done);
+      g_assert_no_error (adds[i].error);
+      g_variant_get (adds[i].reply, "(v)", &sum);
+      added = g_variant_get_int32 (sum);
+      g_clear_pointer (&sum, g_variant_unref);
+      g_variant_get (reads[i].reply, "(v)", &sum);
+      seen = g_variant_get_int32 (sum);
+      g_clear_pointer (&sum, g_variant_unref);
+      g_assert_cmpint (added, >, 100);
+      g_assert_cmpint (seen, >=, added); /* the read came behind the change */
+      g_variant_unref (adds[i].reply);
+      g_variant_unref (reads[i].reply);
+      g_object_unref (clients[i]);
+    }
+  bus_expect (bus, path, IFACE ("Value.Read"), "()", "(<140>,)");
+  bus_expect (bus, list, IFACE ("List.GetRange"), "(int64 0, int64 9)", "(@av [],)");
+  g_clear_error (&adds[0].error);
+  g_clear_error (&reads[0].error);
+  g_clear_error (&appended.error);
+  g_object_unref (clients[0]);
+}
+
 static gboolean
 on_new_connection (GDBusServer *server, GDBusConnection *connection, gpointer user_data)
 {
@@ -367,6 +446,7 @@ main (int argc, char **argv)
   g_test_add_func ("/bus-service/replaced", test_replace);
   g_test_add_func ("/bus-service/ends-when-idle", test_timeout);
   g_test_add_func ("/bus-service/arguments", test_arguments);
+  g_test_add_func ("/bus-service/transaction-holds-up-changes-only", test_transaction);
   g_test_add_func ("/bus-service/export-and-fork", test_export_and_fork);
   g_test_add_func ("/bus-service/unexport-ends-calls", test_unexport_ends_calls);
   g_test_add_func ("/bus-service/without-a-bus", test_without_a_bus);
