@@ -28,3 +28,7 @@ void print_table (GVariant *rows, const char *const *titles);
 gboolean run_list (char **words, GError **error);
 gboolean run_show (char **words, GError **error);
 gboolean run_who (char **words, GError **error);
+
+/* tools/shmobj-move.c */
+gboolean run_export (char **words, GError **error);
+gboolean run_import (char **words, GError **error);

@@ -48,6 +48,8 @@ static const char description[] =
     "  value get NAME               a value\n"
     "  value set NAME VALUE         sets it\n"
     "  append NAME VALUE…           appends to a list\n"
+    "  export MANAGER FILE          writes what a manager holds to a file\n"
+    "  import FILE PATH             makes a manager on disk from it\n"
     "\n"
     "Values are GVariant text (5, 'five', [1, 2]); what is none is a string.\n";
 
@@ -286,6 +288,8 @@ static const struct
   { "value", "get", 2, 2, FALSE, run_value },
   { "value", "set", 3, 3, FALSE, run_value },
   { "append", NULL, 2, G_MAXUINT, FALSE, run_append },
+  { "export", NULL, 2, 2, FALSE, run_export },
+  { "import", NULL, 2, 2, FALSE, run_import },
 };
 
 static int

@@ -28,6 +28,33 @@ from gi.repository import Shmobj
 Shmobj.Manager.new("session").value("n", 41).add(1)
 """
 
+FILL = """
+import gi
+gi.require_version("Shmobj", "1")
+from gi.repository import Shmobj
+manager = Shmobj.Manager.new("session")
+items = manager.list("items")
+items.extend([*range(3000), "text", 2**63, (1, [2.5, None]), b"bytes", "x" * 300000])
+inner = manager.dict()
+inner["deep"] = [1, 2]
+items.append(inner)
+settings = manager.dict("settings")
+settings.update({"b": 1, "a": 2})
+settings[5] = "five"
+manager.value("count", 7)
+manager.queue("jobs", 10).put(1)
+"""
+
+# what all containers of a manager hold, inner ones too
+TELL = """
+import sys, gi
+gi.require_version("Shmobj", "1")
+from gi.repository import Shmobj
+manager = Shmobj.Manager.new(sys.argv[1])
+items = list(manager.list("items"))
+print([*items[:-1], list(items[-1].items())], list(manager.dict("settings").items()), manager.value("count").get())
+"""
+
 
 def start(*words, **options):
     return subprocess.Popen([SHMOBJ, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
@@ -166,3 +193,55 @@ class Command(unittest.TestCase):
         for words in ([], ["frob"], ["show"], ["show", "a", "b"], ["queue", "frob", "a"], ["queue", "put", "a"], ["lock", "a"],
                       ["lock", "a", "--"], ["--frob"], ["list", "--timeout", "soon"]):
             self.bad(*words, status=2)
+
+    def tell(self, manager):
+        return subprocess.run(["/usr/bin/python3", "-c", TELL, manager], capture_output=True, text=True, check=True).stdout
+
+    def exported(self):
+        """A file with what FILL made in the session's manager."""
+        path = os.path.join(self.folder.name, "file")
+        subprocess.run(["/usr/bin/python3", "-c", FILL], check=True)
+        self.assertEqual(run("export", "session", path), (0, "", "not in the file: queue jobs\n"))
+        return path
+
+    def test_export_and_import(self):
+        path, disk = self.exported(), os.path.join(self.folder.name, "disk")
+        self.good("import", path, disk)
+        self.assertEqual(self.tell(disk), self.tell("session"))
+        self.assertIn("'five'", self.good("-m", disk, "show", "settings"))
+        self.assertNotIn("jobs", self.good("-m", disk, "list"))
+        self.good("-m", disk, "append", "items", "more")
+
+        again = os.path.join(self.folder.name, "again")
+        self.good("export", disk, again)
+        self.good("import", again, disk + "2")
+        self.assertEqual(self.good("-m", disk + "2", "show", "items"), self.good("-m", disk, "show", "items"))
+        self.assertIn("already", self.bad("import", path, disk))
+        self.assertEqual(sorted(os.listdir(self.folder.name)), ["again", "disk", "disk2", "file", "shmobj"])
+
+    def test_import_of_a_file_that_is_damaged(self):
+        path, disk = self.exported(), os.path.join(self.folder.name, "disk")
+        with open(path, "rb") as file:
+            whole = file.read()
+
+        def refused(data, what):
+            with open(path, "wb") as file:
+                file.write(data)
+            self.assertRegex(self.bad("import", path, disk), what)
+            self.assertEqual(sorted(os.listdir(self.folder.name)), ["file", "shmobj"])
+
+        for at in (3, 17, 26, 36, 47, 5000, len(whole) // 2, len(whole) - 20, len(whole) - 1):
+            refused(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :], r"damaged at byte \d+: ")
+        for length in (0, 10, 31, 100, len(whole) // 2, len(whole) - 1):
+            refused(whole[:length], r"damaged at byte \d+: it ends there")
+        refused(whole + b"x", f"damaged at byte {len(whole)}: more follows")
+        refused(b"PK\3\4" + bytes(1000), "damaged at byte 0: it is not what")
+
+    def test_what_cannot_be_exported_or_imported(self):
+        self.assertIn("nothing", self.bad("export", "nothing", os.path.join(self.folder.name, "file")))
+        path = self.exported()
+        self.assertIn("is not a path", self.bad("import", path, "session"))
+        self.assertIn("already", self.bad("import", path, self.folder.name))
+        self.bad("export", "session", os.path.join(self.folder.name, "no", "file"))
+        self.bad("import", path + "2", os.path.join(self.folder.name, "disk"))
+
