@@ -266,26 +266,7 @@ dict_clear (Dict *dict)
 }
 
 static gboolean
-value_of (Dict *dict, const StoreBytes *key, StoreBytes *value)
-{
-  FrameHeader header;
-  ShmobjFrame frame;
-  KeyRow found;
-  RowKey row;
-
-  if (!frame_check_header (key->data, key->size, &header))
-    return store_corrupt (dict->txn);
-  frame = (ShmobjFrame){ .kind = header.kind,
-                         .data = key->data + sizeof header,
-                         .size = header.size,
-                         .type = (const char *) key->data + sizeof header + header.size,
-                         .type_length = header.type_length };
-  make_row_key (dict, &frame, &row);
-  return find_row (dict, &row, &frame, &found, value) || store_corrupt (dict->txn);
-}
-
-gboolean
-dict_each (Dict *dict, gboolean values, DictVisit visit, gpointer data)
+each_key (Dict *dict, DictVisit visit, gpointer data)
 {
   guint8 prefix[ROW_KEY_PREFIX];
   gboolean going = TRUE;
@@ -294,12 +275,75 @@ dict_each (Dict *dict, gboolean values, DictVisit visit, gpointer data)
   row_key (prefix, dict->id, ROW_ORDER);
   store_scan_begin (&scan, dict->txn, prefix, sizeof prefix);
   while (going && store_scan_next (&scan))
-    {
-      StoreBytes value = { 0 };
-
-      going = (!values || value_of (dict, &scan.value, &value)) &&
-              visit (&scan.value, values ? &value : NULL, data);
-    }
+    going = visit (&scan.value, NULL, data);
   store_scan_end (&scan);
   return going;
+}
+
+/* An entry, where it lies. */
+typedef struct
+{
+  guint64 order;
+  StoreBytes key, value;
+} Entry;
+
+static gboolean
+read_entry (Dict *dict, const StoreBytes *bytes, Entry *entry)
+{
+  KeyRow row;
+
+  if (bytes->size < sizeof row)
+    return store_corrupt (dict->txn);
+  memcpy (&row, bytes->data, sizeof row);
+  if (row.key_size > bytes->size - sizeof row)
+    return store_corrupt (dict->txn);
+
+  entry->order = row.order;
+  entry->key = (StoreBytes){ bytes->data + sizeof row, row.key_size };
+  entry->value =
+      (StoreBytes){ entry->key.data + row.key_size, bytes->size - sizeof row - row.key_size };
+  return TRUE;
+}
+
+static int
+compare_orders (gconstpointer a, gconstpointer b)
+{
+  const Entry *x = a, *y = b;
+
+  return (x->order > y->order) - (x->order < y->order);
+}
+
+/* Reads the rows one after the other and sorts what they say. To look each key up, in the order in
+ * which they were set, took more than twice the instructions. */
+static gboolean
+each_item (Dict *dict, DictVisit visit, gpointer data)
+{
+  g_autoptr (GArray) entries = g_array_new (FALSE, FALSE, sizeof (Entry));
+  guint8 prefix[ROW_KEY_PREFIX];
+  gboolean going = TRUE;
+  StoreScan scan;
+  Entry entry;
+
+  row_key (prefix, dict->id, ROW_KEY);
+  store_scan_begin (&scan, dict->txn, prefix, sizeof prefix);
+  while (store_scan_next (&scan) && read_entry (dict, &scan.value, &entry))
+    g_array_append_val (entries, entry);
+  store_scan_end (&scan);
+  if (dict->txn->failure != 0)
+    return FALSE;
+
+  g_array_sort (entries, compare_orders);
+  for (guint i = 0; going && i < entries->len; i++)
+    {
+      const Entry *next = &g_array_index (entries, Entry, i);
+
+      going = visit (&next->key, &next->value, data);
+    }
+  return going;
+}
+
+gboolean
+dict_each (Dict *dict, gboolean values, DictVisit visit, gpointer data)
+{
+  return values ? each_item (dict, visit, data) : each_key (dict, visit, data);
 }

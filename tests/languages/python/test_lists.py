@@ -91,6 +91,23 @@ class Order(unittest.TestCase):
         stop.set()
         writer.join()
 
+    def test_a_dicts_order_in_a_transaction(self):
+        manager = Shmobj.Manager()
+        shared, plain = manager.dict("names"), {}
+
+        def work(names, turn):
+            for key in range(0, 300, 3):
+                names[key] = turn
+                names.pop(key * 7 % 300, None)
+                names[f"{key * 11 % 300}"] = key
+
+        for turn in range(3):
+            work(plain, turn)
+            with manager.transaction():
+                work(shared, turn)
+                self.assertEqual((shared.items(), shared.keys()), (list(plain.items()), list(plain)))
+            self.assertEqual((shared.items(), shared.keys()), (list(plain.items()), list(plain)))
+
     def test_a_loop_meets_one_moment(self):
         shared = self.list(*range(1000))
         met = []
