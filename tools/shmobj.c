@@ -39,7 +39,8 @@ static const char description[] =
     "  show NAME                    what an object holds\n"
     "  who [NAME]                   who uses an object, or the manager\n"
     "  remove NAME                  takes the name away; those who have the object open keep it\n"
-    "  clean                        removes private managers whose users were all killed\n"
+    "  clean                        removes private managers whose users were all killed, and\n"
+    "                               objects that only refer to each other\n"
     "  lock NAME -- COMMAND…        runs a command while it holds the lock\n"
     "  queue put NAME VALUE…        puts values\n"
     "  queue get NAME               takes the next value\n"
@@ -106,21 +107,74 @@ run_remove (char **words, GError **error)
   return manager != NULL && shmobj_manager_remove (manager, words[0], error);
 }
 
+static const char *
+done (void)
+{
+  return options.dry_run ? "would remove" : "removed";
+}
+
+/* Private managers without users. */
+static gboolean
+clean_managers (GVariantBuilder *all, GError **error)
+{
+  g_auto (GStrv) paths = shmobj_manager_clean (options.dry_run, error);
+
+  for (char **path = paths; path != NULL && *path != NULL; path++)
+    {
+      g_variant_builder_add (all, "v", g_variant_new_string (*path));
+      if (!options.as_json)
+        g_print ("%s %s\n", done (), *path);
+    }
+  return paths != NULL;
+}
+
+/* Objects that nobody can get at. */
+static gboolean
+clean_objects (const char *address, GVariantBuilder *all, GError **error)
+{
+  g_autoptr (ShmobjManager) manager = shmobj_manager_new (address, NULL, error);
+  gint64 n = manager != NULL ? shmobj_manager_clean_objects (manager, options.dry_run, error) : -1;
+
+  if (n > 0)
+    {
+      g_variant_builder_add (
+          all, "v", g_variant_new_parsed ("{'manager': <%s>, 'objects': <%x>}", address, n));
+      if (!options.as_json)
+        g_print ("%s %" G_GINT64_FORMAT " objects of %s\n", done (), n, address);
+    }
+  return n >= 0;
+}
+
+static gboolean
+clean_all (GVariantBuilder *all, GError **error)
+{
+  g_auto (GStrv) addresses = NULL;
+  gboolean good = clean_managers (all, error);
+
+  if (good)
+    addresses = shmobj_manager_list_addresses (error);
+  for (char **address = addresses; good && address != NULL && *address != NULL; address++)
+    good = clean_objects (*address, all, error);
+  return good && addresses != NULL;
+}
+
 static gboolean
 run_clean (char **words, GError **error)
 {
-  g_auto (GStrv) paths = shmobj_manager_clean (options.dry_run, error);
+  GVariantBuilder all = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("av"));
+  g_autoptr (ShmobjManager) named = NULL;
   g_autoptr (GVariant) array = NULL;
+  gboolean good;
 
-  if (paths == NULL)
-    return FALSE;
-  array = g_variant_ref_sink (g_variant_new_strv ((const char *const *) paths, -1));
-  if (options.as_json)
-    print_json (array);
+  if (options.manager != NULL)
+    good = (named = open_manager (FALSE, error)) != NULL &&
+           clean_objects (options.manager, &all, error);
   else
-    for (char **path = paths; *path != NULL; path++)
-      g_print ("%s %s\n", options.dry_run ? "would remove" : "removed", *path);
-  return TRUE;
+    good = clean_all (&all, error);
+  array = g_variant_ref_sink (g_variant_builder_end (&all));
+  if (good && options.as_json)
+    print_json (array);
+  return good;
 }
 
 /* ---- in scripts ---- */

@@ -96,9 +96,11 @@ forget_value (StoreTxn *txn, guint64 id)
     value_row_set (&row, &nothing);
 }
 
-/* TRUE: the object is gone. @slice becomes less by what was removed of it. */
+/* TRUE: there is no more to do for it now. @slice becomes less by what was removed of it. One that
+ * others refer to, which are being removed as well (shmobj-manager-clean.c), goes when the last of
+ * them was emptied. */
 static gboolean
-remove_object (StoreTxn *txn, guint64 id, guint64 *slice)
+remove_object (StoreTxn *txn, guint64 id, guint64 *slice, guint *removed)
 {
   ObjectHeader header = { 0 };
 
@@ -117,7 +119,10 @@ remove_object (StoreTxn *txn, guint64 id, guint64 *slice)
           return FALSE;
         }
     }
+  if (references_count (txn, id) > 0)
+    return TRUE;
   names_drop_object (txn, id);
+  (*removed)++;
   return TRUE;
 }
 
@@ -131,12 +136,9 @@ do_end (StoreTxn *txn, gpointer data, GError **error)
   batch->unfinished = FALSE;
   txn->notes = &batch->orphans;
   for (guint i = 0; i < batch->n && !batch->unfinished && txn->failure == 0; i++)
-    if (!names_is_nameless (txn, batch->ids[i]))
-      continue;
-    else if (slice > 0 && remove_object (txn, batch->ids[i], &slice))
-      batch->removed++;
-    else
-      batch->unfinished = TRUE;
+    if (names_is_nameless (txn, batch->ids[i]))
+      batch->unfinished =
+          slice == 0 || !remove_object (txn, batch->ids[i], &slice, &batch->removed);
   return TRUE;
 }
 

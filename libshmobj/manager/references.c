@@ -289,7 +289,8 @@ references_drop (StoreTxn *txn, ObjectHeader *holder, guint64 id)
   put_row (txn, id, &row);
   if (row.count > 0 || !row.nameless)
     return;
-  names_set_nameless (txn, id);
+  if (!names_is_removing (txn, id))
+    names_set_nameless (txn, id);
   note_orphan (txn, id);
 }
 
@@ -307,6 +308,32 @@ references_count (StoreTxn *txn, guint64 id)
   ReferenceRow row;
 
   return get_row (txn, id, &row) ? row.count : 0;
+}
+
+gboolean
+references_next_nameless (StoreTxn *txn, guint64 after, guint64 *id)
+{
+  guint8 key[ROW_KEY_NUMBER];
+  gboolean found = FALSE;
+  ReferenceRow row;
+  StoreScan scan;
+
+  row_key_number (key, MANAGER_ID, ROW_REFERENCES, after);
+  store_scan_begin_after (&scan, txn, key, ROW_KEY_PREFIX, key, sizeof key);
+  while (!found && store_scan_next (&scan))
+    {
+      if (scan.key.size != ROW_KEY_NUMBER || scan.value.size != sizeof row)
+        {
+          store_corrupt (txn);
+          break;
+        }
+      memcpy (&row, scan.value.data, sizeof row);
+      memcpy (id, scan.key.data + ROW_KEY_PREFIX, sizeof *id);
+      *id = GUINT64_FROM_BE (*id);
+      found = row.nameless != 0;
+    }
+  store_scan_end (&scan);
+  return found;
 }
 
 void

@@ -66,6 +66,9 @@ void references_drop_all (StoreTxn *txn, ReferencesOf *of);
 /* How many items refer to the object. */
 guint64 references_count (StoreTxn *txn, guint64 id);
 
+/* The first object above @after that has no name and something refers to it. */
+gboolean references_next_nameless (StoreTxn *txn, guint64 after, guint64 *id);
+
 /* The object's name is gone. */
 void references_lose_name (StoreTxn *txn, guint64 id);
 

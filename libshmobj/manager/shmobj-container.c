@@ -380,7 +380,8 @@ read_identity (StoreTxn *txn, gpointer data, GError **error)
  * [method@Shmobj.Manager.open_reference], has the same container.
  *
  * A container lives as long as it has a name, an item that refers to it, or somebody who has it
- * open. Containers that only refer to each other are removed when the manager is cleaned.
+ * open. Containers that only refer to each other stay until
+ * [method@Shmobj.Manager.clean_objects] finds them.
  *
  * References are items themselves. One inside of another value (in a tuple, say) is
  * `SHMOBJ_ERROR_NOT_REPRESENTABLE`, as is one to an object of another manager, and one that is a

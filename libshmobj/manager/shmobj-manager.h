@@ -59,6 +59,8 @@ ShmobjValue *shmobj_manager_open_value (ShmobjManager *self,
                                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 SHMOBJ_AVAILABLE_IN_1_0
+gint64 shmobj_manager_clean_objects (ShmobjManager *self, gboolean dry_run, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
 ShmobjContainer *shmobj_manager_open_reference (ShmobjManager *self,
                                                 GVariant *reference,
                                                 ShmobjOpenFlags flags,

@@ -56,6 +56,15 @@ print([*items[:-1], list(items[-1].items())], list(manager.dict("settings").item
 """
 
 
+CIRCLE = """
+import gi
+gi.require_version("Shmobj", "1")
+from gi.repository import Shmobj
+circle = Shmobj.Manager.new("session").list()
+circle.append(circle)
+"""
+
+
 def start(*words, **options):
     return subprocess.Popen([SHMOBJ, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
@@ -177,6 +186,13 @@ class Command(unittest.TestCase):
         self.assertEqual(self.good("clean"), f"removed {path}\n")
         self.assertFalse(os.path.exists(path))
         self.assertEqual(self.good("clean"), "")
+
+    def test_clean_finds_circles(self):
+        subprocess.run(["/usr/bin/python3", "-c", CIRCLE], check=True)
+        self.assertEqual(self.good("clean", "--dry-run"), "would remove 1 objects of session\n")
+        self.assertEqual(json.loads(self.good("-j", "clean", "-m", "session")), [{"manager": "session", "objects": 1}])
+        self.assertEqual(self.good("clean"), "")
+        self.assertIn("none", self.bad("clean", "-m", "none"))
 
     def test_what_is_wrong_is_named(self):
         self.assertIn("session", self.bad("show", "x"))

@@ -5,8 +5,6 @@
 
 #include <shmobj.h>
 
-#include "manager/nameless.h"
-
 static ShmobjList *
 new_list (ShmobjManager *manager, const char *name)
 {
@@ -58,12 +56,6 @@ append (ShmobjList *list, gpointer container)
   g_assert_no_error (error);
 }
 
-static void
-sweep (ShmobjManager *manager)
-{
-  nameless_sweep (manager_get_store (manager, NULL), manager_get_holds (manager), -1);
-}
-
 /* A new list that is in @list, and nowhere else. */
 static void
 append_new (ShmobjList *list)
@@ -99,11 +91,25 @@ any_container (Place *place)
     }
 }
 
+/* A reference to a list that is in a dict, which is in the list. */
+static GVariant *
+refer_to_circle (ShmobjManager *manager)
+{
+  g_autoptr (ShmobjList) list = new_list (manager, NULL);
+  g_autoptr (ShmobjDict) dict = new_dict (manager, NULL);
+  g_autoptr (GVariant) reference = refer (list);
+
+  append (list, dict);
+  append (list, list);
+  g_assert_true (shmobj_dict_set (dict, g_variant_new_int32 (1), reference, NULL));
+  return g_steal_pointer (&reference);
+}
+
 /* A reference to a new object, or to one that is there; or something else, small or large. */
 static GVariant *
 any_item (Place *place)
 {
-  int what = g_test_rand_int_range (0, 8);
+  int what = g_test_rand_int_range (0, 9);
 
   if (what == 0)
     return g_variant_new_take_string (g_strnfill (g_test_rand_int_range (0, 2000), 'x'));
@@ -111,6 +117,8 @@ any_item (Place *place)
     return g_variant_new_int32 (what);
   if (what < 5)
     return refer (any_container (place));
+  if (what == 8)
+    return refer_to_circle (place->manager);
   if (what == 5)
     {
       g_autoptr (ShmobjDict) dict = new_dict (place->manager, NULL);
@@ -295,7 +303,7 @@ place_empty (Place *place)
       g_assert_true (shmobj_dict_clear (place->dicts[i], NULL));
       g_assert_true (shmobj_value_set (place->values[i], g_variant_new_int32 (0), NULL));
     }
-  sweep (place->manager);
+  g_assert_cmpint (shmobj_manager_clean_objects (place->manager, FALSE, NULL), >=, 0);
 }
 
 static void

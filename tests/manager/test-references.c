@@ -5,6 +5,7 @@
 
 #include <shmobj.h>
 
+#include "manager/nameless.h"
 #include "references-acts.h"
 #include "references-walk.h"
 
@@ -32,6 +33,12 @@ open_at (ShmobjList *list, gint64 index)
                                           item, SHMOBJ_OPEN_DEFAULT, &error);
   g_assert_no_error (error);
   return opened;
+}
+
+static void
+sweep (ShmobjManager *manager)
+{
+  nameless_sweep (manager_get_store (manager, NULL), manager_get_holds (manager), -1);
 }
 
 static guint
@@ -394,6 +401,72 @@ test_wide (void)
   g_assert_cmpuint (containers (manager), ==, 1);
 }
 
+static gint64
+clean (ShmobjManager *manager, gboolean dry_run)
+{
+  g_autoptr (GError) error = NULL;
+  gint64 n = shmobj_manager_clean_objects (manager, dry_run, &error);
+
+  g_assert_no_error (error);
+  return n;
+}
+
+static void
+test_circles_are_found (void)
+{
+  g_autoptr (ShmobjManager) manager = new_manager ();
+  g_autoptr (ShmobjList) top = new_list (manager, "top"), inner = NULL, held = NULL;
+  g_autoptr (GVariant) circle = NULL;
+
+  g_assert_cmpint (clean (manager, FALSE), ==, 0);
+  append (top, top);
+  circle = refer_to_circle (manager);
+  g_assert_true (shmobj_list_append (top, circle, NULL));
+  g_clear_pointer (&circle, g_variant_unref);
+  append_new (top);
+  g_assert_cmpint (clean (manager, FALSE), ==, 0); /* all of it is in use */
+  g_assert_cmpuint (containers (manager), ==, 4);
+
+  inner = open_at (top, 1);
+  append_new (inner);
+  g_assert_true (shmobj_list_delete_range (top, 1, 2, NULL));
+  g_assert_cmpint (clean (manager, FALSE), ==, 0); /* somebody has it open */
+  held = open_at (inner, 2);
+  g_clear_object (&inner);
+  g_assert_cmpint (clean (manager, TRUE), ==, 2);
+  g_assert_cmpuint (containers (manager), ==, 5);
+  g_assert_cmpint (clean (manager, FALSE), ==, 2);
+  g_assert_cmpuint (containers (manager), ==, 3);
+  g_assert_cmpint (shmobj_list_get_length (held, NULL), ==, 0);
+  g_clear_object (&held);
+  g_assert_cmpuint (containers (manager), ==, 2);
+  g_assert_cmpuint (walk_store (manager).references, ==, 2);
+}
+
+/* A ring of so many that it takes several transactions, with what hangs from it. */
+static void
+test_long_circle (void)
+{
+  g_autoptr (ShmobjManager) manager = new_manager ();
+  g_autoptr (ShmobjList) first = new_list (manager, NULL), last = g_object_ref (first);
+
+  for (int i = 0; i < 3000; i++)
+    {
+      g_autoptr (ShmobjList) next = new_list (manager, NULL);
+
+      append (last, next);
+      if (i % 10 == 0)
+        append_new (last);
+      g_set_object (&last, next);
+    }
+  append (last, first);
+  g_clear_object (&first);
+  g_clear_object (&last);
+  g_assert_cmpuint (containers (manager), ==, 3301);
+  g_assert_cmpint (clean (manager, FALSE), ==, 3301);
+  g_assert_cmpuint (containers (manager), ==, 0);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -411,5 +484,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/references/any-change-keeps-the-counts", test_random);
   g_test_add_func ("/references/deep-nesting-ends-in-slices", test_deep);
   g_test_add_func ("/references/wide-one-ends", test_wide);
+  g_test_add_func ("/references/circles-are-found", test_circles_are_found);
+  g_test_add_func ("/references/long-circle", test_long_circle);
   return g_test_run ();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* References under kill -9: containers that refer to each other, and whoever changes them may be
- * killed while at it.
+ * killed while at it, and while they clean up after others.
  *
  *     torture-references [ROUNDS]   four kills a round
  *
@@ -61,6 +61,17 @@ follow_some (Place *place)
     }
 }
 
+/* Circles too, of which the changes make some. */
+static void
+clean (ShmobjManager *manager)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (shmobj_manager_clean_objects (manager, FALSE, &error) < 0 &&
+      !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_BUSY))
+    g_error ("cleaning: %s", error->message);
+}
+
 static pid_t
 start (guint number)
 {
@@ -79,6 +90,8 @@ start (guint number)
         {
           change_something (&place);
           follow_some (&place);
+          if (g_test_rand_int_range (0, 40) == 0)
+            clean (place.manager);
         }
     }
   return pid;

@@ -324,6 +324,7 @@ class Nested(unittest.TestCase):
         self.assertTrue(value.compare_and_set(one, mapping))
         self.assertEqual(value.get()["plain"], 1)
         self.assertEqual(manager.open_reference(mapping.get_reference())["plain"], 1)
+        self.assertEqual(manager.clean_objects(False), 0)
 
     def test_what_contains_itself_is_shown_and_no_further(self):
         shared = self.manager.list()
