@@ -51,3 +51,6 @@ Waited call_wait_to_send (Call *call, int code);
 gboolean
 call_fail (Call *call, Waited waited, RingStatus status, const ShmobjFrame *frame, GError **error);
 gboolean call_fail_over (GError **error);
+
+/* The object that a message is. */
+ShmobjShareable *call_object_of (ShmobjMessage *message, GType expected, GError **error);

@@ -4,12 +4,10 @@
 
 #include "objects/connection-call.h"
 
-#include "objects/channel-work.h"
 #include "objects/message-fds.h"
 #include "objects/message-private.h"
 #include "objects/shmobj-bindings.h"
 #include "objects/shmobj-shareable.h"
-#include "objects/task.h"
 
 /* With @parcel (nullable), also what has descriptors. */
 static RingStatus
@@ -155,71 +153,6 @@ shmobj_connection_receive_bytes (ShmobjConnection *self,
   return g_bytes_new_take (frame.owned, frame.size);
 }
 
-typedef void (*GetAsync) (const ChannelAsync *channel, GTask *task);
-
-static void
-receive_async (GTask *task, GetAsync get, gint64 timeout_us, gpointer tag)
-{
-  ShmobjConnection *self = g_task_get_source_object (task);
-  GError *error = NULL;
-  Call call;
-
-  g_task_set_source_tag (task, tag);
-  if (!call_begin (&call, self, FALSE, timeout_us, g_task_get_cancellable (task), NULL, &error))
-    task_fail (task, error);
-  else
-    get (&(ChannelAsync){ &self->read, "pipe", timeout_us, self->closing, self->socket,
-                          connection_is_over, connection_done, CALL_LATE_TO_RECEIVE },
-         task);
-}
-
-/**
- * shmobj_connection_receive_async:
- * @self: a connection
- * @timeout_us: how long to wait for a message, in microseconds; 0 not at all, -1 for ever
- * @cancellable: (nullable): ends the wait
- * @callback: (nullable): called in the thread-default main context of the caller
- * @user_data: for @callback
- *
- * Receives a value without blocking and without a thread; [method@Shmobj.Connection.receive_finish]
- * gives it. A call that is cancelled or runs out of time takes nothing.
- *
- * Since: 1.0
- */
-void
-shmobj_connection_receive_async (ShmobjConnection *self,
-                                 gint64 timeout_us,
-                                 GCancellable *cancellable,
-                                 GAsyncReadyCallback callback,
-                                 gpointer user_data)
-{
-  g_return_if_fail (SHMOBJ_IS_CONNECTION (self));
-
-  receive_async (g_task_new (self, cancellable, callback, user_data), channel_get_async, timeout_us,
-                 shmobj_connection_receive_async);
-}
-
-/**
- * shmobj_connection_receive_finish:
- * @self: a connection
- * @result: what the callback was given
- * @error: return location for an error
- *
- * Ends [method@Shmobj.Connection.receive_async].
- *
- * Returns: (transfer full): the value, or %NULL with an error as of
- * [method@Shmobj.Connection.receive]
- *
- * Since: 1.0
- */
-GVariant *
-shmobj_connection_receive_finish (ShmobjConnection *self, GAsyncResult *result, GError **error)
-{
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
-
-  return g_task_propagate_pointer (G_TASK (result), error);
-}
-
 /* ---- with descriptors ---- */
 
 /**
@@ -262,54 +195,15 @@ shmobj_connection_receive_with_fds (ShmobjConnection *self,
   return message_new_taken (&frame, fds);
 }
 
-/**
- * shmobj_connection_receive_with_fds_async:
- * @self: a connection
- * @timeout_us: how long to wait for a message, in microseconds; 0 not at all, -1 for ever
- * @cancellable: (nullable): ends the wait
- * @callback: (nullable): called in the thread-default main context of the caller
- * @user_data: for @callback
- *
- * Receives a message with its descriptors without blocking and without a thread;
- * [method@Shmobj.Connection.receive_with_fds_finish] gives it. A call that is cancelled or runs out
- * of time takes nothing.
- *
- * Since: 1.0
- */
-void
-shmobj_connection_receive_with_fds_async (ShmobjConnection *self,
-                                          gint64 timeout_us,
-                                          GCancellable *cancellable,
-                                          GAsyncReadyCallback callback,
-                                          gpointer user_data)
+ShmobjShareable *
+call_object_of (ShmobjMessage *message, GType expected, GError **error)
 {
-  g_return_if_fail (SHMOBJ_IS_CONNECTION (self));
+  g_autoptr (GVariant) handle = shmobj_message_get_value (message, error);
 
-  receive_async (g_task_new (self, cancellable, callback, user_data), channel_get_with_fds_async,
-                 timeout_us, shmobj_connection_receive_with_fds_async);
-}
-
-/**
- * shmobj_connection_receive_with_fds_finish:
- * @self: a connection
- * @result: what the callback was given
- * @error: return location for an error
- *
- * Ends [method@Shmobj.Connection.receive_with_fds_async].
- *
- * Returns: (transfer full): the message, or %NULL with an error as of
- * [method@Shmobj.Connection.receive_with_fds]
- *
- * Since: 1.0
- */
-ShmobjMessage *
-shmobj_connection_receive_with_fds_finish (ShmobjConnection *self,
-                                           GAsyncResult *result,
-                                           GError **error)
-{
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
-
-  return g_task_propagate_pointer (G_TASK (result), error);
+  if (handle == NULL)
+    return NULL;
+  return shmobj_shareable_new_from_handle (expected, handle, shmobj_message_get_fd_list (message),
+                                           error);
 }
 
 /**
@@ -339,16 +233,11 @@ shmobj_connection_receive_object (ShmobjConnection *self,
                                   GError **error)
 {
   g_autoptr (ShmobjMessage) message = NULL;
-  g_autoptr (GVariant) handle = NULL;
 
   g_return_val_if_fail (SHMOBJ_IS_CONNECTION (self), NULL);
 
   message = shmobj_connection_receive_with_fds (self, timeout_us, cancellable, error);
-  handle = message != NULL ? shmobj_message_get_value (message, error) : NULL;
-  if (handle == NULL)
-    return NULL;
-  return shmobj_shareable_new_from_handle (expected, handle, shmobj_message_get_fd_list (message),
-                                           error);
+  return message != NULL ? call_object_of (message, expected, error) : NULL;
 }
 
 /* ---- polling ---- */

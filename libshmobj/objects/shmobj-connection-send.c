@@ -5,11 +5,9 @@
 
 #include "objects/connection-call.h"
 
-#include "objects/channel-work.h"
 #include "objects/message-fds.h"
 #include "objects/shmobj-bindings.h"
 #include "objects/shmobj-shareable.h"
-#include "objects/task.h"
 
 /* Is there reason to ask the kernel whether anybody is there, and is nobody? See the essay in
  * shmobj-connection.c. */
@@ -204,73 +202,6 @@ shmobj_connection_send_bytes (ShmobjConnection *self,
   return send_frame (self, &frame, NULL, timeout_us, cancellable, NULL, error);
 }
 
-static void
-send_async (GTask *task, GVariant *value, GUnixFDList *fds, gint64 timeout_us, gpointer tag)
-{
-  ShmobjConnection *self = g_task_get_source_object (task);
-  g_autoptr (GVariant) kept = g_variant_ref_sink (value);
-  GError *error = NULL;
-  Call call;
-
-  g_task_set_source_tag (task, tag);
-  if (!call_begin (&call, self, TRUE, timeout_us, g_task_get_cancellable (task), NULL, &error))
-    task_fail (task, error);
-  else
-    channel_put_async (&(ChannelAsync){ &self->write, "pipe", timeout_us, self->closing,
-                                        self->socket, connection_is_over, connection_done,
-                                        CALL_LATE_TO_SEND },
-                       task, kept, fds);
-}
-
-/**
- * shmobj_connection_send_async:
- * @self: a connection
- * @value: the message; if floating, it is consumed
- * @timeout_us: how long to wait for room, in microseconds; 0 not at all, -1 for ever
- * @cancellable: (nullable): ends the wait
- * @callback: (nullable): called in the thread-default main context of the caller
- * @user_data: for @callback
- *
- * Sends a value without blocking and without a thread; [method@Shmobj.Connection.send_finish] tells
- * how it went.
- *
- * Since: 1.0
- */
-void
-shmobj_connection_send_async (ShmobjConnection *self,
-                              GVariant *value,
-                              gint64 timeout_us,
-                              GCancellable *cancellable,
-                              GAsyncReadyCallback callback,
-                              gpointer user_data)
-{
-  g_return_if_fail (SHMOBJ_IS_CONNECTION (self));
-  g_return_if_fail (value != NULL);
-
-  send_async (g_task_new (self, cancellable, callback, user_data), value, NULL, timeout_us,
-              shmobj_connection_send_async);
-}
-
-/**
- * shmobj_connection_send_finish:
- * @self: a connection
- * @result: what the callback was given
- * @error: return location for an error
- *
- * Ends [method@Shmobj.Connection.send_async].
- *
- * Returns: %TRUE, or %FALSE with an error as of [method@Shmobj.Connection.send]
- *
- * Since: 1.0
- */
-gboolean
-shmobj_connection_send_finish (ShmobjConnection *self, GAsyncResult *result, GError **error)
-{
-  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
-
-  return g_task_propagate_boolean (G_TASK (result), error);
-}
-
 /* ---- with descriptors ---- */
 
 /**
@@ -309,59 +240,6 @@ shmobj_connection_send_with_fds (ShmobjConnection *self,
   g_return_val_if_fail (fds == NULL || G_IS_UNIX_FD_LIST (fds), FALSE);
 
   return send_value (self, value, fds, timeout_us, cancellable, error);
-}
-
-/**
- * shmobj_connection_send_with_fds_async:
- * @self: a connection
- * @value: the message; if floating, it is consumed
- * @fds: (nullable): what goes with it, at most 253 descriptors; it must stay as it is until the
- *   callback
- * @timeout_us: how long to wait for room, in microseconds; 0 not at all, -1 for ever
- * @cancellable: (nullable): ends the wait
- * @callback: (nullable): called in the thread-default main context of the caller
- * @user_data: for @callback
- *
- * Sends a value and descriptors without blocking and without a thread;
- * [method@Shmobj.Connection.send_with_fds_finish] tells how it went.
- *
- * Since: 1.0
- */
-void
-shmobj_connection_send_with_fds_async (ShmobjConnection *self,
-                                       GVariant *value,
-                                       GUnixFDList *fds,
-                                       gint64 timeout_us,
-                                       GCancellable *cancellable,
-                                       GAsyncReadyCallback callback,
-                                       gpointer user_data)
-{
-  g_return_if_fail (SHMOBJ_IS_CONNECTION (self));
-  g_return_if_fail (value != NULL);
-  g_return_if_fail (fds == NULL || G_IS_UNIX_FD_LIST (fds));
-
-  send_async (g_task_new (self, cancellable, callback, user_data), value, fds, timeout_us,
-              shmobj_connection_send_with_fds_async);
-}
-
-/**
- * shmobj_connection_send_with_fds_finish:
- * @self: a connection
- * @result: what the callback was given
- * @error: return location for an error
- *
- * Ends [method@Shmobj.Connection.send_with_fds_async].
- *
- * Returns: %TRUE, or %FALSE with an error as of [method@Shmobj.Connection.send_with_fds]
- *
- * Since: 1.0
- */
-gboolean
-shmobj_connection_send_with_fds_finish (ShmobjConnection *self,
-                                        GAsyncResult *result,
-                                        GError **error)
-{
-  return shmobj_connection_send_finish (self, result, error);
 }
 
 /**

@@ -55,6 +55,16 @@ gboolean shmobj_connection_send_bytes (ShmobjConnection *self,
                                        GCancellable *cancellable,
                                        GError **error);
 SHMOBJ_AVAILABLE_IN_1_0
+void shmobj_connection_send_bytes_async (ShmobjConnection *self,
+                                         GBytes *bytes,
+                                         gint64 timeout_us,
+                                         GCancellable *cancellable,
+                                         GAsyncReadyCallback callback,
+                                         gpointer user_data);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean
+shmobj_connection_send_bytes_finish (ShmobjConnection *self, GAsyncResult *result, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_connection_send_with_fds (ShmobjConnection *self,
                                           GVariant *value,
                                           GUnixFDList *fds,
@@ -79,6 +89,16 @@ gboolean shmobj_connection_send_object (ShmobjConnection *self,
                                         gint64 timeout_us,
                                         GCancellable *cancellable,
                                         GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+void shmobj_connection_send_object_async (ShmobjConnection *self,
+                                          ShmobjShareable *object,
+                                          gint64 timeout_us,
+                                          GCancellable *cancellable,
+                                          GAsyncReadyCallback callback,
+                                          gpointer user_data);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean
+shmobj_connection_send_object_finish (ShmobjConnection *self, GAsyncResult *result, GError **error);
 
 SHMOBJ_AVAILABLE_IN_1_0
 GVariant *shmobj_connection_receive (ShmobjConnection *self,
@@ -101,6 +121,16 @@ GBytes *shmobj_connection_receive_bytes (ShmobjConnection *self,
                                          GCancellable *cancellable,
                                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 SHMOBJ_AVAILABLE_IN_1_0
+void shmobj_connection_receive_bytes_async (ShmobjConnection *self,
+                                            gint64 timeout_us,
+                                            GCancellable *cancellable,
+                                            GAsyncReadyCallback callback,
+                                            gpointer user_data);
+SHMOBJ_AVAILABLE_IN_1_0
+GBytes *shmobj_connection_receive_bytes_finish (ShmobjConnection *self,
+                                                GAsyncResult *result,
+                                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
 ShmobjMessage *shmobj_connection_receive_with_fds (ShmobjConnection *self,
                                                    gint64 timeout_us,
                                                    GCancellable *cancellable,
@@ -121,6 +151,17 @@ ShmobjShareable *shmobj_connection_receive_object (ShmobjConnection *self,
                                                    gint64 timeout_us,
                                                    GCancellable *cancellable,
                                                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+void shmobj_connection_receive_object_async (ShmobjConnection *self,
+                                             GType expected,
+                                             gint64 timeout_us,
+                                             GCancellable *cancellable,
+                                             GAsyncReadyCallback callback,
+                                             gpointer user_data);
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjShareable *shmobj_connection_receive_object_finish (ShmobjConnection *self,
+                                                          GAsyncResult *result,
+                                                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_connection_poll (ShmobjConnection *self,

@@ -12,7 +12,7 @@ import types
 
 from gi.repository import GLib
 
-from . import _errors, _wrap
+from . import _carrying, _errors, _wrap
 
 
 def wake(owner):
@@ -123,11 +123,15 @@ async def _put_many(queue, values, timeout):
     return done
 
 
+def _library(cls, *names):
+    """The calls as they are without us."""
+    return types.SimpleNamespace(**{f"{name}_async": getattr(cls, f"{name}_async") for name in names})
+
+
 def queue_methods(cls):
     """Each is a coroutine without a callback; with one it is the call of the library, which ends in the
     main loop with ..._finish(). Those for loans are in _loan.py."""
-    names = "get put get_bytes put_bytes get_many put_many receive join take"
-    library = types.SimpleNamespace(**{f"{name}_async": getattr(cls, f"{name}_async") for name in names.split()})
+    library = _library(cls, *"get put get_bytes put_bytes get_many put_many receive join take".split())
 
     class Methods:
         def get_async(self, timeout=None, cancellable=None, callback=None, *data):
@@ -189,26 +193,72 @@ def queue_methods(cls):
 
 
 def connection_methods(cls):
-    receive_async, send_async = cls.receive_async, cls.send_async
+    """As of a queue."""
+    kinds = ("", "_bytes", "_with_fds", "_object")
+    library = _library(cls, *(f"{way}{kind}" for way in ("receive", "send") for kind in kinds))
+    receive_with_fds_finish = cls.receive_with_fds_finish
+
+    def when_readable(connection, attempt, timeout):
+        return patiently(connection, attempt, _errors.TimedOut, connection.get_fd(GLib.IOCondition.IN), timeout)
+
+    def when_writable(connection, attempt, timeout):
+        return patiently(connection, attempt, _errors.TimedOut, connection.get_fd(GLib.IOCondition.OUT), timeout)
 
     class Methods:
         def receive_async(self, timeout=None, cancellable=None, callback=None, *data):
-            """Without a callback: a coroutine that receives the next value.
-
-            With one: the call of the library, which ends in the main loop with receive_finish()."""
+            """Receives the next value."""
             if callback:
-                return receive_async(self, timeout, cancellable, callback, *data)
-            fd = self.get_fd(GLib.IOCondition.IN)
-            return patiently(self, lambda: self.receive(0), _errors.TimedOut, fd, timeout)
+                return library.receive_async(self, timeout, cancellable, callback, *data)
+            return when_readable(self, lambda: self.receive(0), timeout)
 
         def send_async(self, obj, timeout=None, cancellable=None, callback=None, *data):
-            """Without a callback: a coroutine that sends a value.
-
-            With one: the call of the library, which ends in the main loop with send_finish()."""
+            """Sends a value."""
             if callback:
-                return send_async(self, obj, timeout, cancellable, callback, *data)
-            fd = self.get_fd(GLib.IOCondition.OUT)
-            return patiently(self, lambda: self.send(obj, 0), _errors.TimedOut, fd, timeout)
+                return library.send_async(self, obj, timeout, cancellable, callback, *data)
+            return when_writable(self, lambda: self.send(obj, 0), timeout)
+
+        def receive_bytes_async(self, timeout=None, cancellable=None, callback=None, *data):
+            """Receives the next message, if it is plain bytes, as a GLib.Bytes."""
+            if callback:
+                return library.receive_bytes_async(self, timeout, cancellable, callback, *data)
+            return when_readable(self, lambda: self.receive_bytes(0), timeout)
+
+        def send_bytes_async(self, bytes, timeout=None, cancellable=None, callback=None, *data):
+            """Sends a GLib.Bytes."""
+            if callback:
+                return library.send_bytes_async(self, bytes, timeout, cancellable, callback, *data)
+            return when_writable(self, lambda: self.send(bytes.get_data() or b"", 0), timeout)
+
+        def receive_with_fds_async(self, timeout=None, cancellable=None, callback=None, *data):
+            """Receives the next message, with its value and its descriptors."""
+            if callback:
+                return library.receive_with_fds_async(self, timeout, cancellable, callback, *data)
+            return when_readable(self, lambda: self.receive_with_fds(0), timeout)
+
+        def receive_with_fds_finish(self, result):
+            """What receive_with_fds_async() with a callback came to."""
+            message = receive_with_fds_finish(self, result)
+            message.allow_pickle = self.allow_pickle
+            return message
+
+        def send_with_fds_async(self, obj, fds, timeout=None, cancellable=None, callback=None, *data):
+            """Sends a value, and descriptors with it: numbers, what has a fileno(), or a Gio.UnixFDList."""
+            fds = _carrying.list_of(fds)
+            if callback:
+                return library.send_with_fds_async(self, obj, fds, timeout, cancellable, callback, *data)
+            return when_writable(self, lambda: self.send_with_fds(obj, fds, 0), timeout)
+
+        def receive_object_async(self, expected, timeout=None, cancellable=None, callback=None, *data):
+            """Receives the next message as an object of that class."""
+            if callback:
+                return library.receive_object_async(self, expected, timeout, cancellable, callback, *data)
+            return when_readable(self, lambda: self.receive_object(expected, 0), timeout)
+
+        def send_object_async(self, object, timeout=None, cancellable=None, callback=None, *data):
+            """Sends an object."""
+            if callback:
+                return library.send_object_async(self, object, timeout, cancellable, callback, *data)
+            return when_writable(self, lambda: self.send_object(object, 0), timeout)
 
     return Methods
 

@@ -147,6 +147,12 @@ test('pipe/objects-anywhere-in-a-value', async () => {
     works({jobs: end.receive_with_fds().get_value()[1], more: [event, 5]});
     start.send_object(queue);
     works({jobs: end.receive_object(Shmobj.Queue, {timeout: 0}), more: [event, 5]});
+    const later = end.receive_object_async(Shmobj.Queue);
+    isTrue(await start.send_object_async(queue, {timeout: 0}));
+    works({jobs: await later, more: [event, 5]});
+    isTrue(await start.send_bytes_async(new Uint8Array([1, 2])));
+    equal((await end.receive_bytes_async()).toArray(), new Uint8Array([1, 2]));
+    await rejects(end.receive_bytes_async({timeout: 1}), Gio.IOErrorEnum, Gio.IOErrorEnum.TIMED_OUT);
     start.send(queue);
     throws(() => end.receive_object(Shmobj.Lock), Shmobj.Error, Shmobj.Error.WRONG_KIND);
     throws(() => queue.put(event), Shmobj.Error, Shmobj.Error.NOT_REPRESENTABLE);

@@ -119,6 +119,27 @@ class Coroutines(unittest.IsolatedAsyncioTestCase):
         with self.assertRaises(EOFError):
             await waiting
 
+    async def test_bytes_and_descriptors_along_a_connection(self):
+        left, right = mp.Pipe()
+        for start, send, read in (
+            (right.receive_bytes_async, left.send_bytes_async(GLib.Bytes.new(b"ab")), GLib.Bytes.get_data),
+            (right.receive_with_fds_async, left.send_with_fds_async(b"ab", [0]), lambda message: message.value),
+        ):
+            with self.assertRaises(TimeoutError):
+                await start(0.005)
+            waiting = asyncio.create_task(start(LONG))
+            await asyncio.sleep(0.003)
+            self.assertFalse(waiting.done())
+            await send
+            self.assertEqual(read(await waiting), b"ab")
+        await left.send_with_fds_async(1, [0, 1])
+        self.assertEqual(len((await right.receive_with_fds_async()).fds), 2)
+        waiting = asyncio.create_task(right.receive_object_async(Shmobj.Queue))
+        ours = Shmobj.Queue()
+        await left.send_object_async(ours)
+        (await waiting).put("through another handle")
+        self.assertEqual(ours.get(False), "through another handle")
+
     async def test_a_cancelled_receive_takes_nothing(self):
         left, right = mp.Pipe()
         before = len(os.listdir("/proc/self/fd"))

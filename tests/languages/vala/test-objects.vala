@@ -243,12 +243,26 @@ async Shmobj.Message receive_later (Shmobj.Connection connection) throws Error {
   return yield connection.receive_with_fds_async ();
 }
 
+async bool send_both_ways (Shmobj.Connection start, Shmobj.Connection end, Shmobj.Queue queue) throws Error {
+  yield start.send_object_async (queue);
+  var again = (yield end.receive_object_async (typeof (Shmobj.Queue))) as Shmobj.Queue;
+  again.put (1);
+  yield start.send_bytes_async (new Bytes ({ 7 }));
+  return (int) queue.get (0) == 1 && (yield end.receive_bytes_async ())[0] == 7;
+}
+
 void test_sent_objects () {
   check (() => {
     var pipe = new Shmobj.Pipe ();
     var start = pipe.steal_start (), end = pipe.steal_end ();
     var queue = new Shmobj.Queue ();
     var fds = new UnixFDList ();
+
+    AsyncResult? sent = null;
+    send_both_ways.begin (start, end, queue, (source, ready) => sent = ready);
+    while (sent == null)
+      MainContext.default ().iteration (true);
+    assert (send_both_ways.end (sent));
 
     start.send_object (queue);
     var again = end.receive_object (typeof (Shmobj.Queue)) as Shmobj.Queue;
