@@ -28,6 +28,11 @@ struct _ShmobjContainer
   WaitHabit habit;
   _Atomic (gint) listener;               /* the descriptor (owned) and 1; 0: there is none */
   _Atomic (guint32) listener_generation; /* of the process whose it is */
+
+  /* shmobj-container-watch.c */
+  GSource *watch;     /* (owned) (nullable): it is watched */
+  guint64 told;       /* the revision that was told last; 0: none yet */
+  GHashTable *mirror; /* (owned) (nullable): of a dict, as it was told */
 };
 
 struct _ShmobjContainerClass
@@ -36,6 +41,9 @@ struct _ShmobjContainerClass
 
   ObjectKind kind;
   const char *handle_class; /* "List" */
+  /* (nullable): finds out what has changed since @told, sets that, and emits signals unless it was
+   * 0. */
+  gboolean (*follow) (ShmobjContainer *self, GError **error);
 };
 
 /* Takes over the caller's hold of the object (holds.h). */

@@ -188,6 +188,13 @@ container_wait (gpointer container, ContainerWait *wait, GCancellable *cancellab
   found = wait->look (self, wait->data, error);
   if (found == 0 && wait->timeout_us != 0)
     {
+      if (store_thread_has_transaction (self->store))
+        {
+          g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                               "Inside of a transaction nobody else's change can be seen, so there "
+                               "is nothing to wait for; wait before it or after it");
+          return FALSE;
+        }
       deadline_us = wait_deadline (wait->timeout_us);
       found = cancellable == NULL ? wait_by_word (self, wait, deadline_us, error)
                                   : wait_by_bell (self, wait, deadline_us, cancellable, error);
@@ -321,7 +328,8 @@ look_at_revision (ShmobjContainer *self, gpointer data, GError **error)
  * nobody waits do not pay for it.
  *
  * Returns: the revision that it has then, or 0 with `G_IO_ERROR_TIMED_OUT`,
- *   `G_IO_ERROR_CANCELLED`, `SHMOBJ_ERROR_CLOSED` (also when it is closed meanwhile), or an error
+ *   `G_IO_ERROR_CANCELLED`, `SHMOBJ_ERROR_CLOSED` (also when it is closed meanwhile),
+ *   `G_IO_ERROR_NOT_SUPPORTED` (inside of a transaction, which sees nothing of others), or an error
  *   of those that every call can have
  *
  * Since: 1.0

@@ -80,6 +80,7 @@ shmobj_container_finalize (GObject *object)
 
   let_go (self);
   container_stop_listening (self);
+  shmobj_container_unwatch (self);
   g_clear_object (&self->manager);
   g_free (self->name);
   G_OBJECT_CLASS (shmobj_container_parent_class)->finalize (object);

@@ -62,6 +62,10 @@ guint64 shmobj_container_wait_finish (ShmobjContainer *self, GAsyncResult *resul
 SHMOBJ_AVAILABLE_IN_1_0
 int shmobj_container_get_fd (ShmobjContainer *self, GError **error);
 SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_container_watch (ShmobjContainer *self, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+void shmobj_container_unwatch (ShmobjContainer *self);
+SHMOBJ_AVAILABLE_IN_1_0
 void shmobj_container_close (ShmobjContainer *self);
 
 G_END_DECLS

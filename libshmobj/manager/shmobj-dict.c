@@ -20,6 +20,7 @@
 
 #include "manager/dict-private.h"
 
+#include "manager/dict-mirror.h"
 #include "manager/stored.h"
 #include "objects/handle.h"
 
@@ -35,11 +36,92 @@ struct _ShmobjDictClass
 
 G_DEFINE_FINAL_TYPE (ShmobjDict, shmobj_dict, SHMOBJ_TYPE_CONTAINER)
 
+enum
+{
+  CHANGED,
+  N_SIGNALS,
+};
+
+static guint signals[N_SIGNALS];
+
+typedef struct
+{
+  ShmobjContainer *self;
+  GPtrArray *keys; /* that are news */
+  guint64 revision;
+} News;
+
+static gboolean
+read_news (StoreTxn *txn, gpointer data, GError **error)
+{
+  News *news = data;
+  Dict dict;
+
+  if (!dict_open (&dict, txn, news->self->id, error) ||
+      !dict_mirror_update (news->self->mirror, &dict, news->keys))
+    return FALSE;
+  news->revision = dict.record.object.revision;
+  return TRUE;
+}
+
+/* A detail that nobody connected to has no quark, and gets none: they are never freed. */
+static void
+emit_changed (ShmobjContainer *self, GBytes *stored)
+{
+  g_autoptr (GVariant) key = NULL;
+  GQuark detail = 0;
+  ShmobjFrame frame;
+  gsize size;
+  gconstpointer data = g_bytes_get_data (stored, &size);
+
+  if (frame_load (data, size, &frame))
+    key = stored_take_value (&frame, NULL);
+  if (key == NULL)
+    return;
+  if (g_variant_is_of_type (key, G_VARIANT_TYPE_STRING))
+    detail = g_quark_try_string (g_variant_get_string (key, NULL));
+  g_signal_emit (self, signals[CHANGED], detail, key);
+}
+
+static gboolean
+follow (ShmobjContainer *self, GError **error)
+{
+  g_autoptr (GPtrArray) keys = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
+  News news = { .self = self, .keys = keys, .revision = self->told };
+  gboolean is_news = self->told != 0, read;
+
+  if (self->mirror == NULL)
+    self->mirror = dict_mirror_new ();
+  read = container_read (self, read_news, &news, error);
+  self->told = news.revision;
+  for (guint i = 0; i < keys->len && is_news && self->watch != NULL; i++)
+    emit_changed (self, keys->pdata[i]);
+  return read;
+}
+
 static void
 shmobj_dict_class_init (ShmobjDictClass *klass)
 {
   klass->parent_class.kind = KIND_DICT;
   klass->parent_class.handle_class = "Dict";
+  klass->parent_class.follow = follow;
+
+  /**
+   * ShmobjDict::changed:
+   * @self: the dict
+   * @key: which key
+   *
+   * Something has happened to a key: it was set, has another value, or was removed. What it is now
+   * [method@Shmobj.Dict.lookup] tells.
+   *
+   * It comes only after [method@Shmobj.Container.watch], which says when. The detail is the key, if
+   * it is a string: `changed::volume`.
+   *
+   * Since: 1.0
+   */
+  signals[CHANGED] =
+      g_signal_new ("changed", SHMOBJ_TYPE_DICT, G_SIGNAL_RUN_LAST | G_SIGNAL_DETAILED, 0, NULL,
+                    NULL, NULL, G_TYPE_NONE, 1, G_TYPE_VARIANT);
 }
 
 static void

@@ -34,15 +34,12 @@
  * Each step of the difference is done to the items and told before the next one, so that whoever
  * looks in a signal handler sees what was told.
  *
- * The source that watches (watching.c) has a weak reference: the model can end anywhere, in the
- * middle of a signal too. Its priority is lower than redrawing, so a list that changes all the time
- * keeps nobody from seeing it.
+ * The source that watches (watching.c) has a weak reference to the model.
  */
 
 #include "manager/shmobj-list-model.h"
 
 #include "base/frame.h"
-#include "base/shmobj-error.h"
 #include "manager/item-private.h"
 #include "manager/list-diff.h"
 #include "manager/list-private.h"
@@ -50,8 +47,6 @@
 #include "manager/stored.h"
 #include "manager/watching.h"
 #include "objects/lazy-init.h"
-
-#include <errno.h>
 
 typedef struct
 {
@@ -262,8 +257,9 @@ take (ShmobjListModel *self, Look *look)
 }
 
 static gboolean
-follow (ShmobjListModel *self, GError **error)
+follow (gpointer owner, GError **error)
 {
+  ShmobjListModel *self = owner;
   g_auto (ShmobjFrameRun) middle = { 0 };
   Look look = { .id = container_get_id (self->list),
                 .entries = self->entries,
@@ -279,34 +275,11 @@ follow (ShmobjListModel *self, GError **error)
   return TRUE;
 }
 
-static void
-weak_free (gpointer data)
-{
-  g_weak_ref_clear (data);
-  g_free (data);
-}
-
-static gboolean
-on_change (gpointer data)
-{
-  g_autoptr (ShmobjListModel) self = g_weak_ref_get (data);
-  g_autoptr (GError) error = NULL;
-
-  if (self == NULL)
-    return G_SOURCE_REMOVE;
-  if (follow (self, &error) || !(g_error_matches (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CLOSED) ||
-                                 g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND)))
-    return G_SOURCE_CONTINUE;
-  return G_SOURCE_REMOVE; /* there is nothing to follow any more */
-}
-
 static gboolean
 begin (gpointer data, GError **error)
 {
   ShmobjListModel *self = data;
-  g_autoptr (GMainContext) context = g_main_context_ref_thread_default ();
   gboolean followed;
-  GWeakRef *weak;
 
   if (self->list == NULL)
     {
@@ -314,30 +287,16 @@ begin (gpointer data, GError **error)
                            "A model needs a list: set its property “list” when you make it");
       return FALSE;
     }
-  if (!container_enter (self->list, error))
-    return FALSE;
-  self->source = watching_new (SHMOBJ_CONTAINER (self->list), context, -1);
+
+  self->source = watching_start (SHMOBJ_CONTAINER (self->list), self, follow, error);
   if (self->source == NULL)
-    {
-      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno),
-                   "Cannot follow the list: no descriptor to listen with (%s)", g_strerror (errno));
-      return FALSE;
-    }
+    return FALSE;
   self->is_quiet = TRUE;
   followed = follow (self, error);
   self->is_quiet = FALSE;
   if (!followed)
-    {
-      g_clear_pointer (&self->source, g_source_unref);
-      return FALSE;
-    }
-
-  weak = g_new0 (GWeakRef, 1);
-  g_weak_ref_init (weak, self);
-  g_source_set_callback (self->source, on_change, weak, weak_free);
-  g_source_set_priority (self->source, G_PRIORITY_DEFAULT_IDLE);
-  g_source_attach (self->source, context);
-  return TRUE;
+    watching_stop (g_steal_pointer (&self->source));
+  return followed;
 }
 
 static gboolean
@@ -392,11 +351,7 @@ shmobj_list_model_finalize (GObject *object)
 {
   ShmobjListModel *self = SHMOBJ_LIST_MODEL (object);
 
-  if (self->source != NULL)
-    {
-      g_source_destroy (self->source);
-      g_source_unref (self->source);
-    }
+  watching_stop (self->source);
   g_array_unref (self->entries);
   g_clear_object (&self->list);
   g_mutex_clear (&self->lazy.lock);
@@ -486,8 +441,9 @@ shmobj_list_model_init (ShmobjListModel *self)
  * Makes a model that follows @list, for the thread-default main context of the caller. Reads the
  * whole list.
  *
- * Returns: (transfer full): the model, or %NULL with `SHMOBJ_ERROR_CLOSED`, or another error of
- *   those that [class@Shmobj.Container] names for every call
+ * Returns: (transfer full): the model, or %NULL with `SHMOBJ_ERROR_CLOSED`,
+ *   `G_IO_ERROR_NOT_SUPPORTED` (inside of a transaction), or another error of those that
+ * [class@Shmobj.Container] names for every call
  *
  * Since: 1.0
  */

@@ -62,11 +62,57 @@ typedef struct
   gboolean equal;
 } Call;
 
+enum
+{
+  PROP_VALUE = 1,
+};
+
+static GParamSpec *properties[PROP_VALUE + 1];
+
+static void
+shmobj_value_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  if (id == PROP_VALUE)
+    g_value_take_variant (value, shmobj_value_get (SHMOBJ_VALUE (object), NULL));
+  else
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+}
+
+static gboolean
+follow (ShmobjContainer *self, GError **error)
+{
+  gboolean is_news = self->told != 0;
+  ObjectHeader header;
+
+  if (!container_get_header (self, &header, error))
+    return FALSE;
+  self->told = header.revision;
+  if (is_news)
+    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_VALUE]);
+  return TRUE;
+}
+
 static void
 shmobj_value_class_init (ShmobjValueClass *klass)
 {
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->get_property = shmobj_value_get_property;
   klass->parent_class.kind = KIND_VALUE;
   klass->parent_class.handle_class = "Value";
+  klass->parent_class.follow = follow;
+
+  /**
+   * ShmobjValue:value:
+   *
+   * What it is now, as [method@Shmobj.Value.get] reads it; %NULL when that fails. It is notified of
+   * after [method@Shmobj.Container.watch], so it can be bound to.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_VALUE] = g_param_spec_variant ("value", NULL, NULL, G_VARIANT_TYPE_ANY, NULL,
+                                                 G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+  g_object_class_install_properties (object_class, G_N_ELEMENTS (properties), properties);
 }
 
 static void

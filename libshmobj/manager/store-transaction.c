@@ -141,6 +141,16 @@ store_transaction_unlock (StoreTransaction *root)
   transaction_unref (root);
 }
 
+gboolean
+store_thread_has_transaction (Store *store)
+{
+  StoreTransaction *root = store_has_transactions (store) ? lock_own (store) : NULL;
+
+  if (root != NULL)
+    store_transaction_unlock (root);
+  return root != NULL;
+}
+
 static gboolean
 conflict (StoreTransaction *root, GError **error)
 {

@@ -110,6 +110,8 @@ gboolean store_is_transacting (Store *store);
 /* If this thread has a transaction open, @func will run once it has ended and the gate is free, in
  * whatever thread ends it; also in a forked child that gives it up. FALSE: it has none. */
 gboolean store_after_transaction (Store *store, void (*func) (gpointer data), gpointer data);
+/* Has this thread a transaction open? Then it sees no change of others. */
+gboolean store_thread_has_transaction (Store *store);
 /* Is this part of a transaction over several objects? */
 static inline gboolean
 store_is_in_transaction (const StoreTxn *txn)

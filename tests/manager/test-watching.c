@@ -7,58 +7,11 @@
 #include "manager/container.h"
 #include "manager/watchers.h"
 
+#include "containers-fixture.h"
+
 #include <poll.h>
 
 #define LONG_US (60 * G_USEC_PER_SEC) /* longer than any test: whoever waits it out has failed */
-
-typedef struct
-{
-  ShmobjManager *manager;
-  ShmobjList *list;
-  ShmobjDict *dict;
-  ShmobjValue *value;
-} Fixture;
-
-static void
-set_up (Fixture *f, gconstpointer unused)
-{
-  g_autoptr (GError) error = NULL;
-
-  f->manager = shmobj_manager_new (NULL, NULL, &error);
-  g_assert_no_error (error);
-  f->list = shmobj_manager_open_list (f->manager, "list", 0, NULL, &error);
-  f->dict = shmobj_manager_open_dict (f->manager, "dict", 0, NULL, &error);
-  f->value =
-      shmobj_manager_open_value (f->manager, "value", 0, g_variant_new_int32 (0), NULL, &error);
-  g_assert_no_error (error);
-}
-
-static void
-tear_down (Fixture *f, gconstpointer unused)
-{
-  g_object_unref (f->value);
-  g_object_unref (f->dict);
-  g_object_unref (f->list);
-  g_object_unref (f->manager);
-}
-
-static void
-append (gpointer list, int number)
-{
-  g_autoptr (GError) error = NULL;
-
-  shmobj_list_append (list, g_variant_new_int32 (number), &error);
-  g_assert_no_error (error);
-}
-
-static void
-set_key (ShmobjDict *dict, const char *key, int number)
-{
-  g_autoptr (GError) error = NULL;
-
-  shmobj_dict_set (dict, g_variant_new_string (key), g_variant_new_int32 (number), &error);
-  g_assert_no_error (error);
-}
 
 static void
 assert_times_out (gpointer container, guint64 since, gint64 timeout_us)
@@ -468,6 +421,48 @@ test_wait_for_a_key_async (Fixture *f, gconstpointer unused)
   g_assert_cmpint (await_number (&value), ==, 2);
 }
 
+static void
+test_not_inside_of_a_transaction (Fixture *f, gconstpointer unused)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ShmobjTransaction) transaction = shmobj_manager_begin (f->manager, -1, NULL, &error);
+
+  g_assert_no_error (error);
+  append (f->list, 1);
+  g_assert_cmpuint (shmobj_container_wait (SHMOBJ_CONTAINER (f->list), 1, LONG_US, NULL, NULL), ==,
+                    2);
+  g_assert_cmpuint (shmobj_container_wait (SHMOBJ_CONTAINER (f->list), 2, LONG_US, NULL, &error),
+                    ==, 0);
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
+  g_clear_error (&error);
+  g_assert_false (shmobj_container_watch (SHMOBJ_CONTAINER (f->dict), &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
+  shmobj_transaction_rollback (transaction);
+}
+
+/* What is rolled back was never told, and what then comes with the same revision is. */
+static void
+test_loop_inside_of_a_transaction (Fixture *f, gconstpointer unused)
+{
+  g_autoptr (ShmobjTransaction) transaction = NULL;
+  Waiter waiter = { SHMOBJ_CONTAINER (f->list) };
+
+  shmobj_container_wait_async (waiter.container, 1, LONG_US, NULL, finish_wait, &waiter);
+  dispatch ();
+  transaction = shmobj_manager_begin (f->manager, -1, NULL, NULL);
+  append (f->list, 1);
+  for (int i = 0; i < 5; i++)
+    {
+      g_usleep (1500);
+      dispatch ();
+    }
+  g_assert_nonnull (waiter.container);
+  shmobj_transaction_rollback (transaction);
+  append (f->list, 2);
+  iterate_until_done (&waiter);
+  g_assert_cmpuint (waiter.got, ==, 2);
+}
+
 /* More objects than there are slots: those that share one wake each other and look, no more. */
 static void
 test_objects_that_share_a_slot (Fixture *f, gconstpointer unused)
@@ -556,6 +551,8 @@ main (int argc, char **argv)
   ADD ("/watching/descriptor-never-misses", NULL, test_descriptor_never_misses);
   ADD ("/watching/wait-for-a-key", NULL, test_wait_for_a_key);
   ADD ("/watching/wait-for-a-key-async", NULL, test_wait_for_a_key_async);
+  ADD ("/watching/not-inside-of-a-transaction", NULL, test_not_inside_of_a_transaction);
+  ADD ("/watching/loop-inside-of-a-transaction", NULL, test_loop_inside_of_a_transaction);
   ADD ("/watching/objects-that-share-a-slot", NULL, test_objects_that_share_a_slot);
   ADD ("/watching/turn-that-was-left-odd", NULL, test_turn_that_was_left_odd);
 #undef ADD

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Every death of one who changes what others wait for: killed after each change of the table of
- * watchers and after each system call. Whoever slept must learn of a
+ * watchers, while its commit is written, and after each system call. Whoever slept must learn of a
  * change that is in the store without anything else coming; and of the next one if there is none.
  *
  *     build/tests/torture/torture-watch [-p PATH]
@@ -14,12 +14,16 @@
 #include "manager/container.h"
 #include "manager/watchers.h"
 
+#include <fcntl.h>
 #include <shmobj.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define PATIENCE_US (20 * G_USEC_PER_SEC)
+#define HEADER 4096 /* of the store: its two first pages, of which commits write one in turn */
+#define NUMBER 144  /* in each, the number of its commit */
 
 static guint told; /* deaths after the commit */
 
@@ -36,6 +40,7 @@ typedef struct
   ShmobjList *list;
   guint64 revision; /* that those who wait know */
   pid_t waiters[WAYS];
+  const guint8 *headers;
 } Run;
 
 static WatchersShared *
@@ -119,6 +124,18 @@ expect_waiters (Run *run)
     }
 }
 
+static void
+map_headers (Run *run)
+{
+  g_autofree char *file =
+      g_build_filename (shmobj_manager_get_path (run->manager), "data.mdb", NULL);
+  int fd = open (file, O_RDONLY | O_CLOEXEC);
+
+  run->headers = mmap (NULL, 2 * HEADER, PROT_READ, MAP_SHARED, fd, 0);
+  g_assert_true (run->headers != MAP_FAILED);
+  close (fd);
+}
+
 /* FALSE: the child came to its end before the @point-th point. */
 static gboolean
 die_at (Run *run, guint point)
@@ -139,6 +156,8 @@ die_at (Run *run, guint point)
   stepper_watch (&stepper, &shared->turn, sizeof shared->turn);
   stepper_watch (&stepper, &shared->armed[number / 64], sizeof shared->armed[0]);
   stepper_watch (&stepper, &shared->slots[number], sizeof shared->slots[0]);
+  stepper_watch (&stepper, run->headers + NUMBER, sizeof (guint64));
+  stepper_watch (&stepper, run->headers + HEADER + NUMBER, sizeof (guint64));
   while (stepper.points < point && stepper_next (&stepper) != STEPPER_ENDED)
     ;
   stepper_end (&stepper);
@@ -159,12 +178,14 @@ test_every_death_of_a_writer (void)
 
   run.list = shmobj_manager_open_list (run.manager, "list", 0, NULL, NULL);
   append (&run);
+  map_headers (&run);
   while (die_at (&run, point))
     point++;
   g_test_message ("%u deaths, %u of them after the commit", point - 1, told);
   g_assert_cmpuint (told, >=, 1);
   g_assert_cmpuint (point, >, 6);
 
+  munmap ((void *) run.headers, 2 * HEADER);
   g_object_unref (run.list);
   g_object_unref (run.manager);
 }

@@ -323,6 +323,23 @@ test('list-model/follows-the-list', async () => {
     equal(new Shmobj.ListModel({list}).get_n_items(), 3);
 });
 
+test('container/signals', async () => {
+    const dict = manager.dict(), value = manager.value(null, 0);
+    const told = await new Promise(resolve => {
+        dict.connect('changed::volume', (self, key) => resolve([key.unpack(), self.get('volume')]));
+        dict.watch();
+        dict.set('other', 1);
+        dict.set('volume', 11);
+    });
+    equal(told, ['volume', 11]);
+    dict.unwatch();
+    equal(await new Promise(resolve => {
+        value.connect('notify::value', self => resolve(self.value));
+        value.watch();
+        value.add(5);
+    }), 5);
+});
+
 test('queue/many', () => {
     const queue = manager.queue();
     equal(queue.put_many([1, 'two', null]), 3);

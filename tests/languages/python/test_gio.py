@@ -153,6 +153,36 @@ class Model(unittest.TestCase):
             Shmobj.ListModel()
 
 
+class Signals(unittest.TestCase):
+    def until(self, holds):
+        while not holds():
+            GLib.MainContext.default().iteration(True)
+
+    def test_a_dict_tells_of_keys(self):
+        shared, keys, volumes = Shmobj.Manager().dict(), [], []
+        shared.connect("changed", lambda _, key: keys.append(key.unpack()))
+        shared.connect("changed::volume", lambda it, _: volumes.append(it.get("volume")))
+        shared.watch()
+        shared.update({"volume": 11, "other": 1})
+        self.assertEqual(keys, [])  # not before the main loop runs
+        self.until(lambda: len(keys) == 2)
+        self.assertEqual((keys, volumes), (["volume", "other"], [11]))
+        del shared["volume"]
+        self.until(lambda: len(keys) == 3)
+        self.assertEqual(volumes, [11, None])
+        shared.unwatch()
+
+    def test_a_value_notifies(self):
+        shared, seen = Shmobj.Manager().value(None, 0), []
+        shared.connect("notify::value", lambda it, _: seen.append(it.value))
+        shared.watch()
+        shared.value = "new"
+        self.until(lambda: seen)
+        self.assertEqual((seen, shared.props.value.unpack()), (["new"], "new"))
+        with self.assertRaises(Shmobj.NotSupported):
+            Shmobj.Manager().list().watch()
+
+
 class Inherited(unittest.TestCase):
     def test_a_child_takes_what_it_was_passed(self):
         jobs = Shmobj.Queue()

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "manager/dict-rows.h"
+
+/* A copy of a dict, to find out what has changed since (dict-mirror.c). */
+GHashTable *dict_mirror_new (void);
+/* Makes @mirror what the dict is now. Adds the keys (GBytes, each a frame as it is stored) that
+ * were set, changed or removed to @keys. */
+gboolean dict_mirror_update (GHashTable *mirror, Dict *dict, GPtrArray *keys);
