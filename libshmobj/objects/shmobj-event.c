@@ -11,6 +11,7 @@
 
 #include "base/event.h"
 #include "base/shmobj-error.h"
+#include "objects/bell-fd.h"
 #include "objects/handle.h"
 #include "objects/lazy-init.h"
 #include "objects/lock-private.h"
@@ -43,6 +44,7 @@ struct _ShmobjEvent
   LazyInit lazy;
   Place place;
   Event event; /* what base/event.c needs, pointing into the place */
+  BellFd polled;
 };
 
 /* What an asynchronous wait remembers. */
@@ -206,6 +208,17 @@ conclude (EventResult result, gint64 timeout_us, GError **error)
   return FALSE;
 }
 
+/* Is it set? If not, and somebody polls, the bell will ring when it is. */
+static EventResult
+look_for_poller (ShmobjEvent *self)
+{
+  gboolean is_set = event_is_set (&self->event);
+
+  if (!is_set && bell_fd_quiet (&self->polled))
+    is_set = event_look (&self->event, event_begin (&self->event));
+  return is_set ? EVENT_SET : EVENT_TIMED_OUT;
+}
+
 static EventResult
 wait_with_cancellable (ShmobjEvent *self, gint64 deadline_us, GCancellable *cancellable)
 {
@@ -258,9 +271,9 @@ shmobj_event_wait (ShmobjEvent *self, gint64 timeout_us, GCancellable *cancellab
     return TRUE;
 
   deadline_us = wait_deadline (timeout_us);
-  result = cancellable == NULL || timeout_us == 0
-               ? event_wait (&self->event, deadline_us, FALSE)
-               : wait_with_cancellable (self, deadline_us, cancellable);
+  result = timeout_us == 0       ? look_for_poller (self)
+           : cancellable == NULL ? event_wait (&self->event, deadline_us, FALSE)
+                                 : wait_with_cancellable (self, deadline_us, cancellable);
   return conclude (result, timeout_us, error);
 }
 
@@ -277,7 +290,8 @@ shmobj_event_wait_interruptible (ShmobjEvent *self,
   *interrupted = FALSE;
   if (!shmobj_event_ensure_init (self, error))
     return FALSE;
-  result = event_wait (&self->event, wait_deadline (timeout_us), TRUE);
+  result = timeout_us == 0 ? look_for_poller (self)
+                           : event_wait (&self->event, wait_deadline (timeout_us), TRUE);
   *interrupted = result == EVENT_INTERRUPTED;
   return !*interrupted && conclude (result, timeout_us, error);
 }
@@ -367,6 +381,38 @@ shmobj_event_wait_finish (ShmobjEvent *self, GAsyncResult *result, GError **erro
   return g_task_propagate_boolean (G_TASK (result), error);
 }
 
+/**
+ * shmobj_event_get_fd:
+ * @self: an event
+ * @error: return location for an error
+ *
+ * A descriptor for `poll()` and everything built on it (select, epoll, asyncio's `add_reader`):
+ * readable whenever [method@Shmobj.Event.wait] with a time-out of 0 could succeed. Only such a call
+ * that failed makes it silent, until it is worth another one.
+ *
+ * Do not read from it. It may be readable for nothing: the bell is the process's that made the
+ * object, for all that it made. It belongs to @self in this process; a forked child asks again.
+ *
+ * Returns: the descriptor, which stays the event's; -1 with `G_IO_ERROR_TOO_MANY_OPEN_FILES` (it
+ * takes two the first time) or an error of making the event
+ *
+ * Since: 1.0
+ */
+int
+shmobj_event_get_fd (ShmobjEvent *self, GError **error)
+{
+  int fd;
+
+  g_return_val_if_fail (SHMOBJ_IS_EVENT (self), -1);
+
+  if (!shmobj_event_ensure_init (self, error))
+    return -1;
+  g_mutex_lock (&self->lazy.lock);
+  fd = bell_fd_get (&self->polled, self->event.bell, error);
+  g_mutex_unlock (&self->lazy.lock);
+  return fd;
+}
+
 static GVariant *
 shmobj_event_to_handle (ShmobjShareable *shareable, GUnixFDList *fds, GError **error)
 {
@@ -424,6 +470,7 @@ shmobj_event_finalize (GObject *object)
 {
   ShmobjEvent *self = SHMOBJ_EVENT (object);
 
+  bell_fd_clear (&self->polled);
   place_clear (&self->place);
   g_mutex_clear (&self->lazy.lock);
   G_OBJECT_CLASS (shmobj_event_parent_class)->finalize (object);
@@ -458,4 +505,5 @@ shmobj_event_init (ShmobjEvent *self)
 {
   g_mutex_init (&self->lazy.lock);
   place_init (&self->place, CELL_EVENT);
+  self->polled = BELL_FD_INIT;
 }

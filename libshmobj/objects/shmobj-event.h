@@ -34,5 +34,7 @@ void shmobj_event_wait_async (ShmobjEvent *self,
                               gpointer user_data);
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_event_wait_finish (ShmobjEvent *self, GAsyncResult *result, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+int shmobj_event_get_fd (ShmobjEvent *self, GError **error);
 
 G_END_DECLS

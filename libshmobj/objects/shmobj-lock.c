@@ -17,6 +17,7 @@
 
 #include "base/lock.h"
 #include "base/shmobj-error.h"
+#include "objects/bell-fd.h"
 #include "objects/handle.h"
 #include "objects/lazy-init.h"
 #include "objects/lock-private.h"
@@ -54,6 +55,7 @@ struct _ShmobjLock
   LazyInit lazy;
   Place place;
   Lock lock; /* what base/lock.c needs, pointing into the place */
+  BellFd polled;
 };
 
 typedef enum
@@ -182,12 +184,21 @@ take_with_cancellable (ShmobjLock *self, guint32 me, gint64 deadline_us, GCancel
   return result;
 }
 
+/* After a try in vain: once more, where somebody polls. */
+static LockResult
+look_for_poller (ShmobjLock *self, guint32 me)
+{
+  return bell_fd_quiet (&self->polled) ? lock_look (&self->lock, me)
+                                       : lock_take_slowly (&self->lock, me, 0, FALSE);
+}
+
 static gboolean
 acquire_slowly (
     ShmobjLock *self, guint32 me, gint64 timeout_us, GCancellable *cancellable, GError **error)
 {
   gint64 deadline_us = wait_deadline (timeout_us);
-  LockResult result = cancellable == NULL || timeout_us == 0
+  LockResult result = timeout_us == 0 ? look_for_poller (self, me)
+                      : cancellable == NULL
                           ? lock_take_slowly (&self->lock, me, deadline_us, FALSE)
                           : take_with_cancellable (self, me, deadline_us, cancellable);
 
@@ -245,6 +256,8 @@ shmobj_lock_acquire_interruptible (ShmobjLock *self,
   if (me == 0)
     return FALSE;
   result = lock_take (&self->lock, me, wait_deadline (timeout_us), TRUE);
+  if (timeout_us == 0 && !LOCK_IS_TAKEN (result))
+    result = look_for_poller (self, me);
   *interrupted = result == LOCK_INTERRUPTED;
   return !*interrupted && conclude (self, result, timeout_us, error);
 }
@@ -338,6 +351,38 @@ shmobj_lock_acquire_finish (ShmobjLock *self, GAsyncResult *result, GError **err
   g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
 
   return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+/**
+ * shmobj_lock_get_fd:
+ * @self: a lock
+ * @error: return location for an error
+ *
+ * A descriptor for `poll()` and everything built on it (select, epoll, asyncio's `add_reader`):
+ * readable whenever [method@Shmobj.Lock.acquire] with a time-out of 0 could succeed. Only such a
+ * call that failed makes it silent, until it is worth another one; at most a second after the
+ * holder died.
+ *
+ * Do not read from it. It may be readable for nothing. A forked child asks for its own.
+ *
+ * Returns: the descriptor, the lock's; -1 with `G_IO_ERROR_TOO_MANY_OPEN_FILES` (it takes two) or
+ * an error of making the lock
+ *
+ * Since: 1.0
+ */
+int
+shmobj_lock_get_fd (ShmobjLock *self, GError **error)
+{
+  int fd;
+
+  g_return_val_if_fail (SHMOBJ_IS_LOCK (self), -1);
+
+  if (!shmobj_lock_ensure_init (self, error))
+    return -1;
+  g_mutex_lock (&self->lazy.lock);
+  fd = bell_fd_get (&self->polled, self->lock.bell, error);
+  g_mutex_unlock (&self->lazy.lock);
+  return fd;
 }
 
 static void
@@ -516,6 +561,7 @@ shmobj_lock_finalize (GObject *object)
 {
   ShmobjLock *self = SHMOBJ_LOCK (object);
 
+  bell_fd_clear (&self->polled);
   place_clear (&self->place);
   g_mutex_clear (&self->lazy.lock);
   G_OBJECT_CLASS (shmobj_lock_parent_class)->finalize (object);
@@ -550,4 +596,5 @@ shmobj_lock_init (ShmobjLock *self)
 {
   g_mutex_init (&self->lazy.lock);
   place_init (&self->place, CELL_LOCK);
+  self->polled = BELL_FD_INIT;
 }

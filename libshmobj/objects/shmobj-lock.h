@@ -38,5 +38,7 @@ SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_lock_is_locked (ShmobjLock *self);
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_lock_is_owned (ShmobjLock *self);
+SHMOBJ_AVAILABLE_IN_1_0
+int shmobj_lock_get_fd (ShmobjLock *self, GError **error);
 
 G_END_DECLS

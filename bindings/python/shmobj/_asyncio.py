@@ -263,6 +263,50 @@ def connection_methods(cls):
     return Methods
 
 
+async def _in_time(owner, attempt, timeout):
+    """attempt (), as a bool, again and again."""
+
+    def take():
+        if not attempt():
+            raise _errors.TimedOut("It was not possible in time")
+        return True
+
+    try:
+        return await patiently(owner, take, _errors.TimedOut, owner.get_fd(), timeout)
+    except _errors.TimedOut:
+        return False
+
+
+def lock_methods(cls):
+    acquire_async = cls.acquire_async
+
+    class Methods:
+        def acquire_async(self, timeout=None, cancellable=None, callback=None, *data):
+            """Without a callback: a coroutine that takes the lock; False when that was not possible in time.
+
+            With one: the call of the library, which ends in the main loop with acquire_finish()."""
+            if callback:
+                return acquire_async(self, timeout, cancellable, callback, *data)
+            return _in_time(self, lambda: self.acquire(False), timeout)
+
+    return Methods
+
+
+def event_methods(cls):
+    wait_async = cls.wait_async
+
+    class Methods:
+        def wait_async(self, timeout=None, cancellable=None, callback=None, *data):
+            """Without a callback: a coroutine that waits until it is set; False when it was not in time.
+
+            With one: the call of the library, which ends in the main loop with wait_finish()."""
+            if callback:
+                return wait_async(self, timeout, cancellable, callback, *data)
+            return _in_time(self, lambda: self.wait(0), timeout)
+
+    return Methods
+
+
 def listener_methods(cls):
     accept_async = cls.accept_async
 

@@ -16,8 +16,8 @@ from . import _errors
 
 SLICE = 0.1
 
-# The introspected calls, which the fast ones replace; shmobj._classes fills them in.
-introspected = {}
+# The introspected Connection.poll, which the fast one replaces; shmobj._classes fills it in.
+POLL = None
 
 
 def _stop_if_cancelled(cancellable):
@@ -50,54 +50,65 @@ def _patiently(attempt, give_up, fd, timeout_us, cancellable):
         cancellable.release_fd()
 
 
-def _wait(attempt, give_up, thing, condition, timeout_us, cancellable):
+def _wait(attempt, give_up, get_fd, timeout_us, cancellable):
     _stop_if_cancelled(cancellable)
     if timeout_us == 0:
         return attempt()
-    return _patiently(attempt, give_up, thing.get_fd(condition), timeout_us, cancellable)
+    return _patiently(attempt, give_up, get_fd(), timeout_us, cancellable)
+
+
+def _room_in(channel):
+    return lambda: channel.get_fd(GLib.IOCondition.OUT)
+
+
+def _messages_of(channel):
+    return lambda: channel.get_fd(GLib.IOCondition.IN)
 
 
 def queue_put(queue, timeout_us, cancellable, value):
-    condition = GLib.IOCondition.OUT
-    return _wait(lambda: queue.put(value, False), _errors.Full, queue, condition, timeout_us, cancellable)
+    return _wait(lambda: queue.put(value, False), _errors.Full, _room_in(queue), timeout_us, cancellable)
 
 
 def queue_get(queue, timeout_us, cancellable):
-    condition = GLib.IOCondition.IN
-    return _wait(lambda: queue.get(False), _errors.Empty, queue, condition, timeout_us, cancellable)
+    return _wait(lambda: queue.get(False), _errors.Empty, _messages_of(queue), timeout_us, cancellable)
 
 
 def connection_send(connection, timeout_us, cancellable, value):
-    condition = GLib.IOCondition.OUT
-    return _wait(lambda: connection.send(value, 0), _errors.TimedOut, connection, condition, timeout_us, cancellable)
+    return _wait(lambda: connection.send(value, 0), _errors.TimedOut, _room_in(connection), timeout_us, cancellable)
 
 
 def connection_receive(connection, timeout_us, cancellable):
-    condition = GLib.IOCondition.IN
-    return _wait(lambda: connection.receive(0), _errors.TimedOut, connection, condition, timeout_us, cancellable)
+    return _wait(lambda: connection.receive(0), _errors.TimedOut, _messages_of(connection), timeout_us, cancellable)
 
 
-def _in_time(call, thing, timeout_us, cancellable):
-    """A call that knows cancellables and has the time-out as an answer, a moment at a time for Ctrl-C."""
+def connection_poll(connection, timeout_us, cancellable):
+    """A look leaves the descriptor as it is, so this is the library's call, a moment at a time for Ctrl-C."""
     end = GLib.get_monotonic_time() + timeout_us
     while True:
         left = SLICE if timeout_us < 0 else max(0, end - GLib.get_monotonic_time()) / 1e6
-        try:
-            if call(thing, min(left, SLICE), cancellable) is not False:
-                return True
-        except _errors.TimedOut:
-            pass
+        if POLL(connection, min(left, SLICE), cancellable):
+            return True
         if timeout_us >= 0 and left <= SLICE:
             return False
 
 
-def connection_poll(connection, timeout_us, cancellable):
-    return _in_time(introspected["poll"], connection, timeout_us, cancellable)
+def _in_time(attempt, thing, timeout_us, cancellable):
+    """attempt(), as a bool, again and again."""
+
+    def take():
+        if not attempt():
+            raise _errors.TimedOut("It was not possible in time")
+        return True
+
+    try:
+        return _wait(take, _errors.TimedOut, thing.get_fd, timeout_us, cancellable)
+    except _errors.TimedOut:
+        return False
 
 
 def lock_acquire(lock, timeout_us, cancellable):
-    return _in_time(introspected["acquire"], lock, timeout_us, cancellable)
+    return _in_time(lambda: lock.acquire(False), lock, timeout_us, cancellable)
 
 
 def event_wait(event, timeout_us, cancellable):
-    return _in_time(introspected["wait"], event, timeout_us, cancellable)
+    return _in_time(lambda: event.wait(0), event, timeout_us, cancellable)

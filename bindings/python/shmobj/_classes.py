@@ -46,9 +46,7 @@ def adapt(module, extension):
         if "close" in vars(cls):
             cls.close = _sharing.closing(cls.close)
 
-    _cancelling.introspected.update(
-        acquire=module.Lock.acquire, wait=module.Event.wait, poll=module.Connection.poll
-    )
+    _cancelling.POLL = module.Connection.poll
 
     def give(cls, common, plain):
         # the extension's methods first: what is in common may build on them
@@ -77,6 +75,8 @@ def adapt(module, extension):
     _add(module.Item, _containers.ItemMethods)
     _add(module.Manager, _manager.methods(module))
     give(module.Event, _locks.EventMethods, _locks.plain_event_methods)
+    _add(module.Lock, _asyncio.lock_methods(module.Lock))
+    _add(module.Event, _asyncio.event_methods(module.Event))
 
     loan = module.Loan
     _add(loan, _loan.Methods)

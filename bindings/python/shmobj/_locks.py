@@ -11,10 +11,18 @@ class LockMethods:
     def locked(self):
         return self.is_locked()
 
+    def fileno(self):
+        """A descriptor that is readable when acquire(False) may succeed. For waiting, not for reading."""
+        return self.get_fd()
+
 
 class EventMethods:
     def __repr__(self):
         return f"<Shmobj.Event({'set' if self.is_set() else 'unset'})>"
+
+    def fileno(self):
+        """A descriptor that is readable when wait(0) may succeed. For waiting, not for reading."""
+        return self.get_fd()
 
 
 def _in_time(attempt, timeout_us):

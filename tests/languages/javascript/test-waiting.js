@@ -283,6 +283,37 @@ test('lock/that-another-process-holds', async () => {
     }
 });
 
+test('descriptor/of-a-lock-and-an-event', async () => {
+    const [lock, event] = [new Shmobj.Lock(), new Shmobj.Event()];
+    const tries = {lock: 0, event: 0};
+    let [taken, seen] = [false, false];
+    lock.acquire();
+    GLib.unix_fd_add_full(GLib.PRIORITY_DEFAULT, lock.get_fd(), IN, () => {
+        tries.lock++;
+        try {
+            taken = lock.acquire({timeout: 0});
+        } catch (error) {
+            return GLib.SOURCE_CONTINUE; // silent now
+        }
+        return GLib.SOURCE_REMOVE;
+    });
+    GLib.unix_fd_add_full(GLib.PRIORITY_DEFAULT, event.get_fd(), IN, () => {
+        tries.event++;
+        try {
+            seen = event.wait({timeout: 0});
+        } catch (error) {
+            return GLib.SOURCE_CONTINUE;
+        }
+        return GLib.SOURCE_REMOVE;
+    });
+    await until(() => tries.lock > 0 && tries.event > 0);
+    equal([taken, seen], [false, false]);
+    lock.release();
+    event.set();
+    await until(() => taken && seen);
+    isTrue(lock.is_owned());
+});
+
 test('event/wakes-all-promises', async () => {
     const event = new Shmobj.Event();
     const waits = Array.from({length: 20}, () => event.wait_async(LONG));

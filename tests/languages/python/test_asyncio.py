@@ -4,6 +4,7 @@
 import asyncio
 import os
 import queue
+import time
 import unittest
 
 import gi
@@ -24,6 +25,12 @@ def echo(incoming, outgoing, times):
 def append_often(shared, times):
     for number in range(times):
         shared.append(number)
+
+
+def hold(lock, held):
+    lock.acquire()
+    held.set()
+    time.sleep(LONG)
 
 
 class Coroutines(unittest.IsolatedAsyncioTestCase):
@@ -163,6 +170,46 @@ class Coroutines(unittest.IsolatedAsyncioTestCase):
         for one in waiting:
             with self.assertRaises(Shmobj.Closed):
                 await one
+
+    async def test_a_lock(self):
+        lock, fds = Shmobj.Lock(), len(os.listdir("/proc/self/fd"))
+        self.assertIs(await lock.acquire_async(), True)
+        self.assertIs(await lock.acquire_async(timeout=0), False)
+        self.assertIs(await lock.acquire_async(timeout=0.02), False)
+        waiting = [asyncio.create_task(lock.acquire_async()) for _ in range(5)]
+        await asyncio.sleep(0)
+        waiting.pop().cancel()
+        for _ in range(4):
+            lock.release()
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED, timeout=LONG)
+            self.assertEqual([task.result() for task in done], [True])
+            waiting = [task for task in waiting if task not in done]
+        self.assertEqual(waiting, [])
+        lock.release()
+        self.assertLessEqual(len(os.listdir("/proc/self/fd")), fds + 4)
+
+    async def test_a_lock_of_another_process(self):
+        lock, held = mp.Lock(), mp.Event()
+        child = mp.Process(target=hold, args=(lock, held))
+        child.start()
+        self.assertIs(await held.wait_async(LONG), True)
+        self.assertIs(await lock.acquire_async(0.02), False)
+        waiting = asyncio.create_task(lock.acquire_async(LONG))
+        await asyncio.sleep(0)
+        child.kill()
+        self.assertIs(await waiting, True)
+        self.assertTrue(lock.get_abandoned())
+        child.join()
+
+    async def test_an_event(self):
+        event = Shmobj.Event()
+        self.assertIs(await event.wait_async(0), False)
+        self.assertIs(await event.wait_async(0.02), False)
+        waiting = [asyncio.create_task(event.wait_async()) for _ in range(5)]
+        await asyncio.sleep(0)
+        event.set()
+        self.assertEqual(await asyncio.gather(*waiting), [True] * 5)
+        self.assertIs(await event.wait_async(0), True)
 
     async def test_with_another_process(self):
         for method in mp.get_all_start_methods():

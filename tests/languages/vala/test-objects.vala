@@ -45,6 +45,7 @@ void test_errors () {
       assert_not_reached ();
     } catch (IOError.CANCELLED error) {
     }
+    assert (new Shmobj.Lock ().get_fd () >= 0 && new Shmobj.Event ().get_fd () >= 0);
     queue.close ();
     try {
       queue.get ();
