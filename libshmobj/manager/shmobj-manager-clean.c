@@ -359,8 +359,8 @@ clean (Cleaning *cleaning, gboolean dry_run, GError **error)
  * It reads every container that has references, so it takes its time where there are many.
  *
  * Returns: how many were removed, or would be; -1 with `SHMOBJ_ERROR_BUSY`, `G_IO_ERROR_BUSY` (an
- *   object found its way back at that moment: try again), `G_IO_ERROR_NO_SPACE` or
- *   `SHMOBJ_ERROR_CORRUPT`
+ *   object found its way back at that moment: try again), `G_IO_ERROR_NOT_SUPPORTED` (inside of a
+ *   transaction), `G_IO_ERROR_NO_SPACE` or `SHMOBJ_ERROR_CORRUPT`
  *
  * Since: 1.0
  */
@@ -378,6 +378,11 @@ shmobj_manager_clean_objects (ShmobjManager *self, gboolean dry_run, GError **er
   cleaning.store = manager_get_store (self, NULL);
   cleaning.holds = manager_get_holds (self);
   cleaning.timeout_us = manager_get_timeout (self);
-
+  if (store_is_transacting (cleaning.store)) /* our locks end before it is committed */
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                   "Objects cannot be cleaned inside of a transaction; do it before, or behind");
+      return -1;
+    }
   return clean (&cleaning, dry_run, error);
 }

@@ -467,6 +467,22 @@ test_long_circle (void)
   g_assert_cmpuint (containers (manager), ==, 0);
 }
 
+static gboolean
+clean_inside (ShmobjManager *manager, gpointer data, GError **error)
+{
+  return shmobj_manager_clean_objects (manager, FALSE, error) >= 0;
+}
+
+static void
+test_not_in_a_transaction (void)
+{
+  g_autoptr (ShmobjManager) manager = new_manager ();
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (shmobj_manager_transact (manager, -1, clean_inside, NULL, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -486,5 +502,6 @@ main (int argc, char *argv[])
   g_test_add_func ("/references/wide-one-ends", test_wide);
   g_test_add_func ("/references/circles-are-found", test_circles_are_found);
   g_test_add_func ("/references/long-circle", test_long_circle);
+  g_test_add_func ("/references/no-cleaning-in-a-transaction", test_not_in_a_transaction);
   return g_test_run ();
 }
