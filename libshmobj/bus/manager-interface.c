@@ -11,6 +11,7 @@
 #include "bus/introspection.h"
 #include "bus/names.h"
 #include "bus/service.h"
+#include "bus/transact.h"
 
 static gboolean
 take_boolean (GVariantDict *options, const char *name, gboolean *value, GError **error)
@@ -145,6 +146,7 @@ static const BusMethod methods[] = {
   { "Open", run_open, NULL },
   { "RemoveObject", run_remove_object, NULL },
   { "ListObjects", run_list_objects, NULL },
+  { "Transact", bus_run_transact, NULL },
   { NULL, NULL, NULL },
 };
 

@@ -166,9 +166,8 @@ bus_service_forget (BusService *service, const char *name)
     bus_opened_remove (known);
 }
 
-/* The object at @path; NULL with an error. */
-static BusObject *
-object_at (BusService *service, const char *path, GError **error)
+BusObject *
+bus_service_at (BusService *service, const char *path, GError **error)
 {
   g_autofree char *name = NULL;
 
@@ -176,7 +175,8 @@ object_at (BusService *service, const char *path, GError **error)
     return bus_object_ref (service->root);
   if (bus_reference_is_path (path))
     return bus_reference_get (service, path, error);
-  name = bus_name_of_node (path + strlen (BUS_PATH "/"));
+  if (g_str_has_prefix (path, BUS_PATH "/"))
+    name = bus_name_of_node (path + strlen (BUS_PATH "/"));
   if (name != NULL)
     return bus_service_get (service, name, error);
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "No object can have the path %s", path);
@@ -199,7 +199,7 @@ on_method_call (GDBusConnection *connection,
 
   service->last_call_us = g_get_monotonic_time ();
   service->caller = sender;
-  object = object_at (service, path, &error);
+  object = bus_service_at (service, path, &error);
   if (object != NULL)
     bus_dispatch (object, invocation);
   else

@@ -50,6 +50,8 @@ BusObject *bus_object_new_at (BusService *service,
 /* The object called @name, which the caller has open from now on; NULL with NOT_FOUND, or with
  * LIMITS_EXCEEDED. */
 BusObject *bus_service_get (BusService *service, const char *name, GError **error);
+/* The same for what has the path. */
+BusObject *bus_service_at (BusService *service, const char *path, GError **error);
 /* Is @object still what its name means? */
 gboolean bus_service_has (BusService *service, BusObject *object);
 /* The same, or creates it, as Manager1.Open says; "" is a new one without a name. */

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Manager1.Transact: several calls, all of them or none. */
+
+#include "bus-fixture.h"
+
+#define TRANSACT SERVICE ".Transact"
+#define LIST IFACE ("List")
+#define VALUE IFACE ("Value")
+
+static GDBusConnection *bus;
+
+static void
+set_up (void)
+{
+  g_free (bus_open (bus, "list", "todo", "{}"));
+  g_free (bus_open (bus, "list", "done", "{}"));
+  g_free (bus_open (bus, "value", "count", "{'initial': <0>}"));
+  bus_expect (bus, ROOT "/todo", LIST ".Clear", "()", "()");
+  bus_expect (bus, ROOT "/done", LIST ".Clear", "()", "()");
+  bus_expect (bus, ROOT "/count", VALUE ".Write", "(<0>,)", "()");
+  bus_expect (bus, ROOT "/todo", LIST ".Extend", "([<'a'>, <'b'>],)", "()");
+}
+
+static void
+expect_state (const char *todo, const char *done, const char *count)
+{
+  bus_expect (bus, ROOT "/todo", LIST ".GetRange", "(int64 0, int64 100)", todo);
+  bus_expect (bus, ROOT "/done", LIST ".GetRange", "(int64 0, int64 100)", done);
+  bus_expect (bus, ROOT "/count", VALUE ".Read", "()", count);
+}
+
+static void
+test_all (void)
+{
+  set_up ();
+  bus_expect (bus, ROOT, TRANSACT,
+              "([(objectpath '" ROOT "/todo', '" LIST ".Pop', <(int64 0,)>),"
+              "  ('" ROOT "/done', '" LIST ".Append', <(<'a'>,)>),"
+              "  ('" ROOT "/count', '" VALUE ".Add', <(<1>,)>),"
+              "  ('" ROOT "/count', '" VALUE ".CompareAndSet', <(<1>, <'one'>)>),"
+              "  ('" ROOT "/done', '" LIST ".GetRange', <(int64 0, int64 9)>),"
+              "  ('" ROOT "/todo', '" LIST ".Clear', <signature ''>)], @a{sv} {})",
+              "([<'a'>, <signature ''>, <1>, <true>, <[<'a'>]>, <signature ''>],)");
+  expect_state ("(@av [],)", "([<'a'>],)", "(<'one'>,)");
+  bus_expect (bus, ROOT, TRANSACT, "(@a(osv) [], @a{sv} {})", "(@av [],)");
+}
+
+static void
+test_or_nothing (void)
+{
+  static const char *const wrong[][2] = {
+    { "('" ROOT "/todo', '" LIST ".Pop', <(int64 7,)>)", ERR ("NotFound") },
+    { "('" ROOT "/todo', '" LIST ".Pop', <('x',)>)", ERR ("InvalidArgument") },
+    { "('" ROOT "/todo', '" LIST ".Pop', <int64 0>)", ERR ("InvalidArgument") },
+    { "('" ROOT "/todo', '" LIST ".Pop', <signature ''>)", ERR ("InvalidArgument") },
+    { "('" ROOT "/todo', 'Pop', <(int64 0,)>)", ERR ("InvalidArgument") },
+    { "('" ROOT "/todo', '" VALUE ".Read', <signature ''>)", ERR ("InvalidArgument") },
+    { "('" ROOT "/todo', '" IFACE ("Object.Close") "', <signature ''>)", ERR ("InvalidArgument") },
+    { "('" ROOT "/count', '" VALUE ".Add', <(<'no number'>,)>)", ERR ("InvalidArgument") },
+    { "('" ROOT "', '" SERVICE ".RemoveObject', <('todo',)>)", ERR ("InvalidArgument") },
+    { "('" ROOT "/queue', '" IFACE ("Queue.Put") "', <(<1>, int64 0)>)", ERR ("InvalidArgument") },
+    { "('" ROOT "/nobody', '" LIST ".Clear', <signature ''>)", ERR ("NotFound") },
+    { "('/elsewhere/at/all', '" LIST ".Clear', <signature ''>)", ERR ("NotFound") },
+    { "('/', '" LIST ".Clear', <signature ''>)", ERR ("NotFound") },
+  };
+
+  set_up ();
+  g_free (bus_open (bus, "queue", "queue", "{}"));
+  for (guint i = 0; i < G_N_ELEMENTS (wrong); i++)
+    {
+      g_autofree char *arguments =
+          g_strdup_printf ("([(objectpath '" ROOT "/done', '" LIST ".Append', <(<1>,)>), %s,"
+                           " ('" ROOT "/count', '" VALUE ".Add', <(<1>,)>)], @a{sv} {})",
+                           wrong[i][0]);
+
+      bus_refuse (bus, ROOT, TRANSACT, arguments, wrong[i][1]);
+      expect_state ("([<'a'>, <'b'>],)", "(@av [],)", "(<0>,)");
+    }
+  bus_refuse (bus, ROOT, TRANSACT, "(@a(osv) [], {'revision': <1>})", ERR ("InvalidArgument"));
+  bus_refuse (bus, ROOT, TRANSACT, "(@a(osv) [], {'revisions': <1>})", ERR ("InvalidArgument"));
+}
+
+static void
+test_revisions (void)
+{
+  g_autoptr (GVariant) revision = NULL;
+  g_autofree char *arguments = NULL;
+
+  set_up ();
+  revision = bus_property (bus, ROOT "/todo", LIST, "Revision");
+  arguments = g_strdup_printf ("([(objectpath '" ROOT "/todo', '" LIST ".Append', <(<'c'>,)>),"
+                               "  ('" ROOT "/done', '" LIST ".Append', <(<1>,)>)],"
+                               " {'revisions': <[(objectpath '" ROOT
+                               "/todo', uint64 %" G_GUINT64_FORMAT ")]>})",
+                               g_variant_get_uint64 (revision));
+  bus_expect (bus, ROOT, TRANSACT, arguments, "([<signature ''>, <signature ''>],)");
+  bus_refuse (bus, ROOT, TRANSACT, arguments, ERR ("Conflict"));
+  expect_state ("([<'a'>, <'b'>, <'c'>],)", "([<1>],)", "(<0>,)");
+
+  bus_refuse (bus, ROOT, TRANSACT,
+              "(@a(osv) [], {'revisions': <[(objectpath '" ROOT "/nobody', uint64 1)]>})",
+              ERR ("NotFound"));
+  bus_refuse (bus, ROOT, TRANSACT,
+              "(@a(osv) [], {'revisions': <[(objectpath '" ROOT "', uint64 1)]>})",
+              ERR ("InvalidArgument"));
+}
+
+static void
+keep_reply (GObject *source, GAsyncResult *result, gpointer data)
+{
+  GError *error = NULL;
+
+  *(GVariant **) data = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
+  g_assert_no_error (error);
+}
+
+/* A native transaction is in the way for as long as it lasts; the service answers others. */
+static void
+test_waits_in_line (void)
+{
+  const char *call = "([(objectpath '" ROOT "/count', '" VALUE ".Add', <(<1>,)>)], @a{sv} {})";
+  g_autoptr (ShmobjManager) manager = bus_manager ();
+  g_autoptr (ShmobjTransaction) transaction = NULL;
+  g_autoptr (GDBusConnection) other = bus_connect ();
+  g_autoptr (GVariant) reply = NULL;
+  g_autofree char *text = NULL;
+
+  set_up ();
+  transaction = shmobj_manager_begin (manager, -1, NULL, NULL);
+  g_assert_nonnull (transaction);
+  g_dbus_connection_call (bus, SERVICE, ROOT, SERVICE, "Transact", g_variant_new_parsed (call),
+                          NULL, G_DBUS_CALL_FLAGS_NONE, 60000, NULL, keep_reply, &reply);
+  g_assert_true (g_dbus_connection_flush_sync (bus, NULL, NULL));
+  for (int i = 0; i < 20; i++)
+    bus_expect (other, ROOT "/count", VALUE ".Read", "()", "(<0>,)");
+  g_assert_null (reply);
+  shmobj_transaction_rollback (transaction);
+  while (reply == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  text = g_variant_print (reply, FALSE);
+  g_assert_cmpstr (text, ==, "([<1>],)");
+}
+
+int
+main (int argc, char **argv)
+{
+  int status;
+
+  g_test_init (&argc, &argv, NULL);
+  bus = bus_connect ();
+  g_test_add_func ("/bus/transact/all", test_all);
+  g_test_add_func ("/bus/transact/or-nothing", test_or_nothing);
+  g_test_add_func ("/bus/transact/revisions", test_revisions);
+  g_test_add_func ("/bus/transact/waits-in-line", test_waits_in_line);
+  status = g_test_run ();
+  g_object_unref (bus);
+  return status;
+}
