@@ -305,7 +305,7 @@ references_drop_all (StoreTxn *txn, ReferencesOf *of)
 guint64
 references_count (StoreTxn *txn, guint64 id)
 {
-  ReferenceRow row;
+  ReferenceRow row = { 0 };
 
   return get_row (txn, id, &row) ? row.count : 0;
 }

@@ -4,6 +4,7 @@
 
 #include <shmobj.h>
 
+#include "containers-fixture.h"
 #include "manager/container.h"
 #include "manager/manager-private.h"
 #include "manager/store-private.h"
@@ -11,37 +12,6 @@
 #include <string.h>
 
 #define WAIT_US (60 * G_USEC_PER_SEC)
-
-typedef struct
-{
-  ShmobjManager *manager;
-  ShmobjList *list;
-  ShmobjDict *dict;
-  ShmobjValue *value;
-} Fixture;
-
-static void
-set_up (Fixture *self, gconstpointer data)
-{
-  g_autoptr (GError) error = NULL;
-
-  self->manager = shmobj_manager_new (NULL, NULL, &error);
-  g_assert_no_error (error);
-  self->list = shmobj_manager_open_list (self->manager, "l", 0, NULL, &error);
-  self->dict = shmobj_manager_open_dict (self->manager, "d", 0, NULL, &error);
-  self->value =
-      shmobj_manager_open_value (self->manager, "v", 0, g_variant_new_int32 (0), NULL, &error);
-  g_assert_no_error (error);
-}
-
-static void
-tear_down (Fixture *self, gconstpointer data)
-{
-  g_object_unref (self->list);
-  g_object_unref (self->dict);
-  g_object_unref (self->value);
-  g_object_unref (self->manager);
-}
 
 static ShmobjTransaction *
 begin (Fixture *self)
@@ -176,12 +146,12 @@ test_other_handles_take_part (Fixture *self, gconstpointer data)
   g_autoptr (GError) error = NULL;
   g_autoptr (ShmobjManager) one = shmobj_manager_new ("twice", NULL, &error);
   g_autoptr (ShmobjManager) other = shmobj_manager_new ("twice", NULL, &error);
-  g_autoptr (ShmobjList) list = shmobj_manager_open_list (one, "l", 0, NULL, &error);
+  g_autoptr (ShmobjList) list = shmobj_manager_open_list (one, "list", 0, NULL, &error);
   g_autoptr (ShmobjList) same = NULL;
   g_autoptr (ShmobjTransaction) transaction = shmobj_manager_begin (one, 0, NULL, &error);
 
   g_assert_no_error (error);
-  same = shmobj_manager_open_list (other, "l", SHMOBJ_OPEN_EXISTING, NULL, &error);
+  same = shmobj_manager_open_list (other, "list", SHMOBJ_OPEN_EXISTING, NULL, &error);
   g_assert_no_error (error);
   g_assert_true (shmobj_list_append (same, g_variant_new_int32 (1), &error));
   g_assert_cmpint (shmobj_list_get_length (list, NULL), ==, 1);
@@ -260,10 +230,10 @@ test_names_stay (Fixture *self, gconstpointer data)
   g_assert_null (shmobj_manager_open_queue (self->manager, "new", 0, 0, 0, NULL, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
   g_clear_error (&error);
-  g_assert_false (shmobj_manager_remove (self->manager, "l", &error));
+  g_assert_false (shmobj_manager_remove (self->manager, "list", &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
   g_clear_error (&error);
-  g_assert_cmpstr (shmobj_manager_lookup (self->manager, "l", NULL), ==, "list");
+  g_assert_cmpstr (shmobj_manager_lookup (self->manager, "list", NULL), ==, "list");
   g_assert_true (change_all (self, 1, NULL));
   commit (transaction);
   assert_all (self, 1);

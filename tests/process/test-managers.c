@@ -4,13 +4,13 @@
 
 #include <shmobj.h>
 
+#include "../fork-child.h"
 #include "sanitizer.h"
 
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,17 +36,6 @@ open_list (ShmobjManager *manager, const char *name)
 
   g_assert_no_error (error);
   return list;
-}
-
-static pid_t
-fork_child (void)
-{
-  pid_t pid = fork ();
-
-  g_assert_cmpint (pid, >=, 0);
-  if (pid == 0)
-    prctl (PR_SET_PDEATHSIG, SIGKILL);
-  return pid;
 }
 
 static void

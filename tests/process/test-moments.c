@@ -5,9 +5,10 @@
 
 #include <shmobj.h>
 
+#include "../fork-child.h"
+
 #include <sched.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -68,11 +69,8 @@ set_up (Scene *scene)
   scene->dict_twos = all_keys (2);
   rewrite (scene, FALSE);
 
-  scene->writer = fork ();
-  g_assert_cmpint (scene->writer, >=, 0);
-  if (scene->writer > 0)
+  if ((scene->writer = fork_child ()) > 0)
     return;
-  prctl (PR_SET_PDEATHSIG, SIGKILL);
   for (gboolean twos = TRUE;; twos = !twos)
     rewrite (scene, twos);
 }

@@ -5,13 +5,13 @@
 
 #include <shmobj.h>
 
+#include "../fork-child.h"
 #include "manager/manager-private.h"
 #include "manager/store-private.h"
 
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,17 +55,6 @@ tear_down (Bank *bank, gconstpointer data)
   g_object_unref (bank->dict);
   g_object_unref (bank->value);
   g_object_unref (bank->manager);
-}
-
-static pid_t
-fork_child (void)
-{
-  pid_t pid = fork ();
-
-  g_assert_cmpint (pid, >=, 0);
-  if (pid == 0)
-    prctl (PR_SET_PDEATHSIG, SIGKILL);
-  return pid;
 }
 
 static void

@@ -12,11 +12,11 @@
 
 #include <shmobj.h>
 
+#include "../fork-child.h"
 #include "manager/container.h"
 
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -130,15 +130,13 @@ one_step (ShmobjManager *manager, GRand *random)
 static pid_t
 start (guint i, guint round)
 {
-  pid_t pid = fork ();
+  pid_t pid = fork_child ();
 
-  g_assert_cmpint (pid, >=, 0);
   if (pid == 0)
     {
       GRand *random = g_rand_new_with_seed (seed + round * PROCESSES + i);
       ShmobjManager *manager;
 
-      prctl (PR_SET_PDEATHSIG, SIGKILL);
       manager = open_manager ();
       for (;;)
         one_step (manager, random);

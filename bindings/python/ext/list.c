@@ -158,7 +158,7 @@ list_reorder (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n)
 {
   Target self;
   guint64 revision, *order;
-  gsize n_order;
+  gsize n_order = 0;
   GError *error = NULL;
   gboolean done;
 
