@@ -205,7 +205,8 @@ static const struct
 {
   const char *name;
   RunWork work, prepare;
-  long first; /* so much is prepared */
+  long first;    /* so much is prepared */
+  int processes; /* that do it at the same time; 0: this one, alone */
 } cases[] = {
   { "list-append", list_append, list_append, KEYS },
   { "list-read", list_read, list_append, KEYS },
@@ -218,7 +219,19 @@ static const struct
   { "dict-copy", dict_copy, dict_fill, MANY },
   { "transact", transact, dict_set, KEYS },
   { "dict-set-10", dict_set_10, dict_set, KEYS },
+  { "list-append-by-4", list_append, list_append, KEYS, 4 },
+  { "dict-set-by-4", dict_set, dict_set, KEYS, 4 },
 };
+
+/* One process's calls, or those of several: then for one of all calls. */
+static RunResult
+run_case (Bench *b, guint i, long n)
+{
+  cases[i].prepare (b, cases[i].first);
+  if (cases[i].processes > 0)
+    return run_workers (cases[i].work, cases[i].processes, NULL, 0, b, n);
+  return run_served (cases[i].work, b, n);
+}
 
 int
 main (int argc, char **argv)
@@ -239,8 +252,7 @@ main (int argc, char **argv)
   for (guint i = 0; argc > 1 && i < G_N_ELEMENTS (cases); i++)
     if (strcmp (argv[1], cases[i].name) == 0)
       {
-        cases[i].prepare (&b, cases[i].first);
-        run_print (run_served (cases[i].work, &b, run_number (argc, argv, 2, 10000)));
+        run_print (run_case (&b, i, run_number (argc, argv, 2, 10000)));
         status = 0;
       }
   for (int i = 0; i < KEYS; i++)

@@ -86,12 +86,18 @@ def in_list(mp, work, n, length=KEYS):
         return timed(lambda n: work(shared, n), n)
 
 
-def list_append(mp, n):
-    def work(shared, n):
-        for i in range(n):
-            shared.append(i)
+def append_all(shared, n):
+    for i in range(n):
+        shared.append(i)
 
-    return in_list(mp, work, n)
+
+def set_all(shared, n):
+    for i in range(n):
+        shared[f"key {i % KEYS}"] = i
+
+
+def list_append(mp, n):
+    return in_list(mp, append_all, n)
 
 
 def list_read(mp, n):
@@ -125,11 +131,7 @@ def in_dict(mp, work, n, length=KEYS):
 
 
 def dict_set(mp, n):
-    def work(shared, n):
-        for i in range(n):
-            shared[f"key {i % KEYS}"] = i
-
-    return in_dict(mp, work, n)
+    return in_dict(mp, set_all, n)
 
 
 def dict_get(mp, n):
@@ -148,9 +150,40 @@ def dict_copy(mp, n):
     return in_dict(mp, work, n, MANY)
 
 
+def do_when_told(work, shared, ready, told, n):
+    work(shared, 1)
+    ready.put(None)
+    told.wait()
+    work(shared, n)
+
+
+def by_4(mp, work, make, n):
+    """Four processes at the same time, until the last is done; for one of all their calls."""
+    with mp.Manager() as manager:
+        shared, ready, told = make(manager), mp.Queue(), mp.Event()
+        workers = [mp.Process(target=do_when_told, args=(work, shared, ready, told, n // 4), daemon=True) for _ in range(4)]
+        for worker in workers:
+            worker.start()
+        for _ in workers:
+            ready.get()
+        start = time.perf_counter_ns()
+        told.set()
+        for worker in workers:
+            worker.join()
+        return (time.perf_counter_ns() - start) / n
+
+
+def list_append_by_4(mp, n):
+    return by_4(mp, append_all, lambda manager: manager.list(range(KEYS)), n)
+
+
+def dict_set_by_4(mp, n):
+    return by_4(mp, set_all, lambda manager: manager.dict(), n)
+
+
 CASES = {function.__name__.replace("_", "-"): function
          for function in (queue, queue_large, pipe, lock, list_append, list_read, list_set, list_copy,
-                          dict_set, dict_get, dict_copy)}
+                          dict_set, dict_get, dict_copy, list_append_by_4, dict_set_by_4)}
 
 if __name__ == "__main__":
     module, case, *number = sys.argv[1:]

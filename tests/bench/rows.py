@@ -183,6 +183,13 @@ def copy_in_manager(what, case, n):
                [Beside("mp.Manager", python("multiprocessing", case, n // 4)), Beside("Redis", ("bench-redis", case, n // 4))], "us")
 
 
+def by_4_processes(what, case, n):
+    """At the same time, the time of one of all calls: where writers wait for each other."""
+    return Row(what, ("bench-manager", f"{case}-by-4", n),
+               [Beside("mp.Manager", python("multiprocessing", f"{case}-by-4", 4000)),
+                Beside("one alone", ("bench-manager", case, n), LONGER)], "us")
+
+
 def by_bus(what, case):
     """A client of the service, beside one of a service that does nothing."""
     return Row(what, ("bench-bus", case, 2000), [Beside("D-Bus echo", ("bench-bus", "echo", 2000), LONGER)], "us")
@@ -232,6 +239,8 @@ SECTIONS = [
         Row("Transaction of 10 writes", ("bench-manager", "transact", 3000),
             [Beside("10 single ones", ("bench-manager", "dict-set-10", 3000)), Beside("Redis, MULTI", ("bench-redis", "transact", 1000)),
              Beside("LMDB by hand", peers("lmdb-transact", 3000), LONGER, 2)], "us"),
+        by_4_processes("List, append, by 4 processes", "list-append", 20000),
+        by_4_processes("Dict, set, by 4 processes", "dict-set", 20000),
         Row("List of 1 000 000, insert in the middle", ("bench-manager", "list-insert", 5000),
             [Beside("append", ("bench-manager", "list-append-long", 5000), LONGER, 30)], "us"),
     ], rounds=3),
@@ -247,6 +256,7 @@ SECTIONS = [
         in_python("list, read", "list-read", 10000, aim=25, floor=10),
         in_python("dict, set", "dict-set", 10000, aim=25, floor=10),
         in_python("dict, get", "dict-get", 10000, aim=25, floor=10),
+        in_python("list, append, by 4 processes", "list-append-by-4", 10000),
         in_python("list, copy of 10 000", "list-copy", 100), in_python("dict, copy of 10 000", "dict-copy", 50),
     ], rounds=3),
     Section("JavaScript", [

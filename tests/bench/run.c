@@ -198,7 +198,7 @@ RunResult
 run_workers (RunWork write, int writers, RunWork read, int readers, void *data, long total)
 {
   Start *start = run_shared (sizeof *start);
-  long whole = (long) writers * readers, warm_up, started_ns;
+  long whole = (long) writers * (readers > 0 ? readers : 1), warm_up, started_ns;
   int all = writers + readers;
   RunResult result;
 

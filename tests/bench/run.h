@@ -21,8 +21,8 @@ extern "C"
     double median_ns, p99_ns; /* of single rounds, each between two readings of the clock */
   } RunResult;
 
-  /* @total messages through @writers and @readers that start together, until the last is done. A
-   * shorter round that is not counted goes before, in the same processes. */
+  /* @total messages through @writers and @readers, or none of these, that start together, until the
+   * last is done. A shorter round that is not counted goes before, in the same processes. */
   RunResult
   run_workers (RunWork write, int writers, RunWork read, int readers, void *data, long total);
 
