@@ -63,43 +63,66 @@ connect_to (const char *path, int server)
   return -1;
 }
 
-static char *
-add_words (char *end, int words, va_list list)
+/* Commands on their way, as the protocol writes them: the number of words, then each with its
+ * length. */
+typedef struct
 {
-  end += sprintf (end, "*%d\r\n", words);
+  char bytes[2048];
+  size_t length;
+} Text;
+
+static void add_text (Text *text, const char *format, ...) __attribute__ ((format (printf, 2, 3)));
+
+static void
+add_text (Text *text, const char *format, ...)
+{
+  va_list list;
+  int added;
+
+  va_start (list, format);
+  added = vsnprintf (text->bytes + text->length, sizeof text->bytes - text->length, format, list);
+  va_end (list);
+  if (added < 0 || (size_t) added >= sizeof text->bytes - text->length)
+    run_fail ("redis: too long a text");
+  text->length += added;
+}
+
+static void
+add_words (Text *text, int words, va_list list)
+{
+  add_text (text, "*%d\r\n", words);
   for (int i = 0; i < words; i++)
     {
       const char *word = va_arg (list, const char *);
 
-      end += sprintf (end, "$%zu\r\n%s\r\n", strlen (word), word);
+      add_text (text, "$%zu\r\n%s\r\n", strlen (word), word);
     }
-  return end;
 }
 
-static char *
-add_command (char *end, int words, ...)
+static void
+add_command (Text *text, int words, ...)
 {
   va_list list;
 
   va_start (list, words);
-  end = add_words (end, words, list);
+  add_words (text, words, list);
   va_end (list);
-  return end;
 }
 
 static void
-send_text (int fd, const char *text, const char *end)
+send_text (int fd, const Text *text)
 {
-  if (write (fd, text, end - text) != end - text)
+  if (write (fd, text->bytes, text->length) != (ssize_t) text->length)
     run_fail ("redis");
 }
 
 static void
 send_command (int fd, int words, va_list list)
 {
-  char text[512];
+  Text text = { .length = 0 };
 
-  send_text (fd, text, add_words (text, words, list));
+  add_words (&text, words, list);
+  send_text (fd, &text);
 }
 
 /* A command whose answer is @n values: a line with their number, and two lines for each. */
@@ -254,28 +277,30 @@ dict_get (void *data, long n)
 static void
 transact (void *data, long n)
 {
-  char text[2048], key[32], value[32];
+  char answer[2048], key[32], value[32];
   int fd = *(int *) data;
 
   for (long i = 0; i < n; i++)
     {
-      char *end = add_command (text, 1, "MULTI");
+      Text text = { .length = 0 };
 
+      add_command (&text, 1, "MULTI");
       for (long j = 0; j < TOGETHER; j++)
         {
           snprintf (key, sizeof key, "key %ld", (i * TOGETHER + j) % KEYS);
           snprintf (value, sizeof value, "%ld", i);
-          end = add_command (end, 4, "HSET", "dict", key, value);
+          add_command (&text, 4, "HSET", "dict", key, value);
         }
-      send_text (fd, text, add_command (end, 1, "EXEC"));
+      add_command (&text, 1, "EXEC");
+      send_text (fd, &text);
       for (int lines = 0; lines < 2 + 2 * TOGETHER;)
         {
-          ssize_t got = read (fd, text, sizeof text);
+          ssize_t got = read (fd, answer, sizeof answer);
 
-          if (got <= 0 || text[0] == '-')
+          if (got <= 0 || answer[0] == '-')
             run_fail ("redis");
           for (ssize_t at = 0; at < got; at++)
-            lines += text[at] == '\n';
+            lines += answer[at] == '\n';
         }
     }
 }
