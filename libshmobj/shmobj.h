@@ -22,6 +22,8 @@
 #include "objects/shmobj-bindings.h"
 #include "manager/shmobj-container.h"
 #include "manager/shmobj-dict.h"
+#include "manager/shmobj-dict-action.h"
+#include "manager/shmobj-dict-bind.h"
 #include "manager/shmobj-item.h"
 #include "manager/shmobj-list-iter.h"
 #include "manager/shmobj-list-model.h"

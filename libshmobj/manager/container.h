@@ -31,6 +31,8 @@ struct _ShmobjContainer
 
   /* shmobj-container-watch.c */
   GSource *watch;     /* (owned) (nullable): it is watched */
+  gboolean is_wanted; /* by who called watch() */
+  guint n_followers;  /* besides him */
   guint64 told;       /* the revision that was told last; 0: none yet */
   GHashTable *mirror; /* (owned) (nullable): of a dict, as it was told */
 };
@@ -84,6 +86,10 @@ container_make_reference (ShmobjContainer *self, const Reference *reference, GEr
 gboolean container_get_header (gpointer self, ObjectHeader *header, GError **error);
 /* The length that the store keeps about every object; -1 with an error. */
 gint64 container_get_length (gpointer self, GError **error);
+
+/* Has it watched for as long as anybody follows it; each has a reference. Errors as of watch(). */
+gboolean container_follow (gpointer self, GError **error);
+void container_unfollow (gpointer self);
 
 /* Looks for what is waited for: 1 found, 0 not yet, -1 with @error. */
 typedef int (*ContainerLook) (ShmobjContainer *self, gpointer data, GError **error);

@@ -2,7 +2,10 @@
 
 /* A dict's mirror: for each key, as it is stored, the bytes of its value. One walk over the dict
  * compares all of it; keys that the walk did not meet were removed. A walk that fails has updated
- * what it met, and said so in @keys, so nothing of that is lost. */
+ * what it met, and said so in @keys, so nothing of that is lost.
+ *
+ * What was changed and changed back is not seen. That must not happen to who has seen what it was
+ * in between: for him the key is in doubt, which is an entry with no bytes at all. */
 
 #include "manager/dict-mirror.h"
 
@@ -85,4 +88,13 @@ dict_mirror_update (GHashTable *mirror, Dict *dict, GPtrArray *keys)
     return FALSE;
   g_hash_table_foreach_remove (mirror, remove_if_not_met, keys);
   return TRUE;
+}
+
+void
+dict_mirror_doubt (GHashTable *mirror, GBytes *key)
+{
+  Entry *entry = g_new (Entry, 1);
+
+  *entry = (Entry){ g_bytes_new (NULL, 0), FALSE };
+  g_hash_table_replace (mirror, g_bytes_ref (key), entry);
 }

@@ -8,3 +8,6 @@ GHashTable *dict_mirror_new (void);
 /* Makes @mirror what the dict is now. Adds the keys (GBytes, each a frame as it is stored) that
  * were set, changed or removed to @keys. */
 gboolean dict_mirror_update (GHashTable *mirror, Dict *dict, GPtrArray *keys);
+/* A key (a frame as it is stored) that somebody has looked at since: whatever it is at the next
+ * update, it is news. */
+void dict_mirror_doubt (GHashTable *mirror, GBytes *key);

@@ -14,3 +14,9 @@ gboolean shmobj_dict_pop_frame_for (ShmobjDict *self,
                                     StoredCheck may_leave,
                                     ShmobjFrame *out,
                                     GError **error);
+
+/* shmobj-dict.c: emits bind-failed. */
+void shmobj_dict_tell_failure (ShmobjDict *self, const char *key, const GError *error);
+/* Somebody here knows the key as it is now, which was perhaps not told yet. So it will be told
+ * again when the dict has changed, even if the key is then what was told last. */
+void shmobj_dict_doubt (ShmobjDict *self, GVariant *key);

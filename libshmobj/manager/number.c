@@ -11,6 +11,8 @@
 
 #include "base/shmobj-error.h"
 
+#include <string.h>
+
 __extension__ typedef __int128 Wide; /* holds the sum of any two integers */
 
 static gboolean
@@ -42,6 +44,28 @@ read_integer (GVariant *value, Wide *integer)
     default:
       return FALSE;
     }
+}
+
+gboolean
+number_get_int64 (GVariant *value, gint64 *integer)
+{
+  Wide wide;
+
+  if (!read_integer (value, &wide) || wide < (Wide) G_MININT64 || wide > (Wide) G_MAXINT64)
+    return FALSE;
+  *integer = (gint64) wide;
+  return TRUE;
+}
+
+gboolean
+number_get_uint64 (GVariant *value, guint64 *integer)
+{
+  Wide wide;
+
+  if (!read_integer (value, &wide) || wide < 0)
+    return FALSE;
+  *integer = (guint64) wide;
+  return TRUE;
 }
 
 /* NULL when it does not fit. */
@@ -86,8 +110,8 @@ add_integers (GVariantClass type, Wide sum, GError **error)
   return NULL;
 }
 
-static gboolean
-read_double (GVariant *value, double *number)
+gboolean
+number_get_double (GVariant *value, double *number)
 {
   Wide integer;
 
@@ -108,11 +132,28 @@ number_add (GVariant *number, GVariant *amount, GError **error)
 
   if (read_integer (number, &a) && read_integer (amount, &b))
     return add_integers (g_variant_classify (number), a + b, error);
-  if (read_double (number, &x) && read_double (amount, &y))
+  if (number_get_double (number, &x) && number_get_double (amount, &y))
     return g_variant_new_double (x + y);
 
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
                "Only numbers can be added: the value has type “%.40s”, what is added “%.40s”",
                g_variant_get_type_string (number), g_variant_get_type_string (amount));
   return NULL;
+}
+
+GVariant *
+number_as (GVariant *value, const GVariantType *type)
+{
+  GVariant *as = NULL;
+  double real;
+  Wide integer;
+
+  if (g_variant_is_of_type (value, type))
+    return g_variant_ref (value);
+  if (g_variant_type_equal (type, G_VARIANT_TYPE_DOUBLE))
+    as = number_get_double (value, &real) ? g_variant_new_double (real) : NULL;
+  else if (strchr ("ynqiuxt", *g_variant_type_peek_string (type)) != NULL &&
+           read_integer (value, &integer))
+    as = new_integer ((GVariantClass) *g_variant_type_peek_string (type), integer);
+  return as != NULL ? g_variant_ref_sink (as) : NULL;
 }

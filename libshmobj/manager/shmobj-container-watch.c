@@ -24,6 +24,59 @@ follow (gpointer owner, GError **error)
   return header.revision == self->told || klass->follow (self, error);
 }
 
+static void
+stop (ShmobjContainer *self)
+{
+  watching_stop (g_steal_pointer (&self->watch));
+  g_clear_pointer (&self->mirror, g_hash_table_unref);
+  self->told = 0;
+}
+
+static gboolean
+start (ShmobjContainer *self, GError **error)
+{
+  ShmobjContainerClass *klass =
+      G_TYPE_INSTANCE_GET_CLASS (self, SHMOBJ_TYPE_CONTAINER, ShmobjContainerClass);
+
+  if (self->watch != NULL)
+    return TRUE;
+  if (klass->follow == NULL)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                   "A %s has no signals; for a list there is ShmobjListModel",
+                   G_OBJECT_TYPE_NAME (self));
+      return FALSE;
+    }
+
+  self->watch = watching_start (self, self, follow, error);
+  if (self->watch == NULL)
+    return FALSE;
+  if (klass->follow (self, error)) /* what is there now is no news */
+    return TRUE;
+  stop (self);
+  return FALSE;
+}
+
+gboolean
+container_follow (gpointer container, GError **error)
+{
+  ShmobjContainer *self = container;
+
+  if (!start (self, error))
+    return FALSE;
+  self->n_followers++;
+  return TRUE;
+}
+
+void
+container_unfollow (gpointer container)
+{
+  ShmobjContainer *self = container;
+
+  if (--self->n_followers == 0 && !self->is_wanted)
+    stop (self);
+}
+
 /**
  * shmobj_container_watch:
  * @self: a dict or a value
@@ -47,28 +100,12 @@ follow (gpointer owner, GError **error)
 gboolean
 shmobj_container_watch (ShmobjContainer *self, GError **error)
 {
-  ShmobjContainerClass *klass;
-
   g_return_val_if_fail (SHMOBJ_IS_CONTAINER (self), FALSE);
 
-  klass = G_TYPE_INSTANCE_GET_CLASS (self, SHMOBJ_TYPE_CONTAINER, ShmobjContainerClass);
-  if (self->watch != NULL)
-    return TRUE;
-  if (klass->follow == NULL)
-    {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
-                   "A %s has no signals; for a list there is ShmobjListModel",
-                   G_OBJECT_TYPE_NAME (self));
-      return FALSE;
-    }
-
-  self->watch = watching_start (self, self, follow, error);
-  if (self->watch == NULL)
+  if (!start (self, error))
     return FALSE;
-  if (klass->follow (self, error)) /* what is there now is no news */
-    return TRUE;
-  shmobj_container_unwatch (self);
-  return FALSE;
+  self->is_wanted = TRUE;
+  return TRUE;
 }
 
 /**
@@ -76,7 +113,8 @@ shmobj_container_watch (ShmobjContainer *self, GError **error)
  * @self: a container
  *
  * Ends what [method@Shmobj.Container.watch] began; nothing is told any more. Does nothing if it is
- * not watched. Without it a watch ends with the object.
+ * not watched. Without it a watch ends with the object. What [method@Shmobj.Dict.bind] and
+ * [method@Shmobj.Dict.create_action] made goes on following a dict, which then tells others too.
  *
  * Since: 1.0
  */
@@ -85,7 +123,7 @@ shmobj_container_unwatch (ShmobjContainer *self)
 {
   g_return_if_fail (SHMOBJ_IS_CONTAINER (self));
 
-  watching_stop (g_steal_pointer (&self->watch));
-  g_clear_pointer (&self->mirror, g_hash_table_unref);
-  self->told = 0;
+  self->is_wanted = FALSE;
+  if (self->n_followers == 0)
+    stop (self);
 }

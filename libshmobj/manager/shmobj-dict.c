@@ -21,6 +21,7 @@
 #include "manager/dict-private.h"
 
 #include "manager/dict-mirror.h"
+#include "manager/normal.h"
 #include "manager/stored.h"
 #include "objects/handle.h"
 
@@ -39,6 +40,7 @@ G_DEFINE_FINAL_TYPE (ShmobjDict, shmobj_dict, SHMOBJ_TYPE_CONTAINER)
 enum
 {
   CHANGED,
+  BIND_FAILED,
   N_SIGNALS,
 };
 
@@ -83,6 +85,20 @@ emit_changed (ShmobjContainer *self, GBytes *stored)
   g_signal_emit (self, signals[CHANGED], detail, key);
 }
 
+/* Handlers have looked at the keys after the walk did: if the dict was changed meanwhile, perhaps
+ * they saw what the walk did not. */
+static void
+doubt_keys (ShmobjContainer *self, GPtrArray *keys)
+{
+  ObjectHeader header;
+
+  if (self->mirror == NULL ||
+      (container_get_header (self, &header, NULL) && header.revision == self->told))
+    return;
+  for (guint i = 0; i < keys->len; i++)
+    dict_mirror_doubt (self->mirror, keys->pdata[i]);
+}
+
 static gboolean
 follow (ShmobjContainer *self, GError **error)
 {
@@ -96,7 +112,30 @@ follow (ShmobjContainer *self, GError **error)
   self->told = news.revision;
   for (guint i = 0; i < keys->len && is_news && self->watch != NULL; i++)
     emit_changed (self, keys->pdata[i]);
+  if (keys->len > 0 && is_news)
+    doubt_keys (self, keys);
   return read;
+}
+
+void
+shmobj_dict_doubt (ShmobjDict *self, GVariant *key)
+{
+  GHashTable *mirror = SHMOBJ_CONTAINER (self)->mirror;
+  g_autoptr (GBytes) bytes = NULL;
+  ShmobjFrame frame;
+  Normal normal;
+  gpointer stored;
+  gsize size;
+
+  shmobj_frame_set_variant (&frame, key);
+  if (mirror == NULL || !normal_init_key (&normal, &frame, NULL))
+    return;
+  size = frame_stored_size (&normal.frame);
+  stored = g_malloc (size);
+  frame_store (&normal.frame, stored);
+  normal_clear (&normal);
+  bytes = g_bytes_new_take (stored, size);
+  dict_mirror_doubt (mirror, bytes);
 }
 
 static void
@@ -114,7 +153,8 @@ shmobj_dict_class_init (ShmobjDictClass *klass)
    * Something has happened to a key: it was set, has another value, or was removed. What it is now
    * [method@Shmobj.Dict.lookup] tells.
    *
-   * It comes only after [method@Shmobj.Container.watch], which says when. The detail is the key, if
+   * It comes only after [method@Shmobj.Container.watch], which says when (and while something is
+   * bound, [method@Shmobj.Dict.bind]). The detail is the key, if
    * it is a string: `changed::volume`.
    *
    * Since: 1.0
@@ -122,6 +162,32 @@ shmobj_dict_class_init (ShmobjDictClass *klass)
   signals[CHANGED] =
       g_signal_new ("changed", SHMOBJ_TYPE_DICT, G_SIGNAL_RUN_LAST | G_SIGNAL_DETAILED, 0, NULL,
                     NULL, NULL, G_TYPE_NONE, 1, G_TYPE_VARIANT);
+
+  /**
+   * ShmobjDict::bind-failed:
+   * @self: the dict
+   * @key: which key
+   * @error: what went wrong
+   *
+   * A key and what [method@Shmobj.Dict.bind] or [method@Shmobj.Dict.create_action] made for it are
+   * not the same now. `SHMOBJ_ERROR_NOT_REPRESENTABLE`: the value is none that the property can
+   * have, or the property's cannot be stored; then each keeps what it has. Else the key could not
+   * be set, and @error is one of those that [method@Shmobj.Dict.set] has, or not be read, with one
+   * of those of [method@Shmobj.Dict.lookup]. Nothing is tried again before one of the two changes.
+   *
+   * A handler may set the property to something else. When that fails as well, it is not told.
+   *
+   * Since: 1.0
+   */
+  signals[BIND_FAILED] =
+      g_signal_new ("bind-failed", SHMOBJ_TYPE_DICT, G_SIGNAL_RUN_LAST | G_SIGNAL_DETAILED, 0, NULL,
+                    NULL, NULL, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_ERROR);
+}
+
+void
+shmobj_dict_tell_failure (ShmobjDict *self, const char *key, const GError *error)
+{
+  g_signal_emit (self, signals[BIND_FAILED], g_quark_try_string (key), key, error);
 }
 
 static void

@@ -90,6 +90,32 @@ test_dict_tells_of_keys (Fixture *f, gconstpointer unused)
 }
 
 static void
+set_and_see (ShmobjDict *dict, GVariant *key, GString *told)
+{
+  if (told->len == 0)
+    set_key (dict, "k", 2);
+  on_changed (dict, key, told);
+}
+
+/* What a handler has seen, and was not there for long, is told when it is over. */
+static void
+test_changed_while_it_is_told (Fixture *f, gconstpointer unused)
+{
+  g_autoptr (GString) told = g_string_new (NULL);
+
+  g_signal_connect (f->dict, "changed", G_CALLBACK (set_and_see), told);
+  g_assert_true (shmobj_container_watch (SHMOBJ_CONTAINER (f->dict), NULL));
+  set_key (f->dict, "k", 1);
+  g_main_context_iteration (NULL, FALSE);
+  while (told->len == 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpstr (told->str, ==, "'k': 2; ");
+  set_key (f->dict, "k", 1);
+  dispatch ();
+  g_assert_cmpstr (told->str, ==, "'k': 2; 'k': 1; ");
+}
+
+static void
 test_watch_ends_with_the_object (Fixture *f, gconstpointer unused)
 {
   g_autoptr (GError) error = NULL;
@@ -119,6 +145,7 @@ main (int argc, char **argv)
 #define ADD(path, func) g_test_add (path, Fixture, NULL, set_up, func, tear_down)
   ADD ("/signals/value-notifies", test_value_notifies);
   ADD ("/signals/dict-tells-of-keys", test_dict_tells_of_keys);
+  ADD ("/signals/changed-while-it-is-told", test_changed_while_it_is_told);
   ADD ("/signals/watch-ends-with-the-object", test_watch_ends_with_the_object);
 #undef ADD
   return g_test_run ();

@@ -340,6 +340,38 @@ test('container/signals', async () => {
     }), 5);
 });
 
+test('dict/bound-to-a-property', async () => {
+    const dict = manager.dict(), action = Gio.SimpleAction.new('a', null), failed = [];
+    dict.set('on', false);
+    dict.bind('on', action, 'enabled', Shmobj.BindFlags.DEFAULT);
+    equal(action.enabled, false);
+    action.enabled = true;
+    equal(dict.get('on'), true);
+    await new Promise(resolve => {
+        dict.connect('bind-failed', (_, key, error) => resolve(failed.push([key, error.matches(Shmobj.Error, Shmobj.Error.NOT_REPRESENTABLE)])));
+        dict.set('on', 'always');
+    });
+    equal([failed, action.enabled], [[['on', true]], true]);
+    dict.set('on', false);
+    await new Promise(resolve => action.connect('notify::enabled', resolve));
+    Shmobj.Dict.unbind(action, 'enabled');
+    action.enabled = true;
+    equal(dict.get('on'), false);
+    throws(() => dict.bind('on', action, 'nothing', Shmobj.BindFlags.GET), Gio.IOErrorEnum, Gio.IOErrorEnum.INVALID_ARGUMENT);
+});
+
+test('dict/keys-as-actions', async () => {
+    const dict = manager.dict();
+    throws(() => dict.create_action('muted'), ...NOT_FOUND);
+    dict.set('muted', false);
+    const action = dict.create_action('muted');
+    action.activate(null);
+    equal([dict.get('muted'), action.get_state().unpack()], [true, true]);
+    dict.set('muted', false);
+    await new Promise(resolve => action.connect('notify::state', resolve));
+    equal(action.state.unpack(), false);
+});
+
 test('queue/many', () => {
     const queue = manager.queue();
     equal(queue.put_many([1, 'two', null]), 3);

@@ -8,7 +8,7 @@ import gi
 from main_loop import outcome
 
 gi.require_version("Shmobj", "1")
-from gi.repository import Gio, GLib, Shmobj
+from gi.repository import Gio, GLib, GObject, Shmobj
 
 LONG = 60
 
@@ -103,8 +103,7 @@ class Async(unittest.TestCase):
         source.set_callback(look)
         source.attach(None)
         start.send(1)
-        GLib.idle_add(lambda: start.send(2))
-        GLib.timeout_add(5, lambda: start.send(3) or start.close())
+        GLib.idle_add(lambda: start.send(2) or GLib.timeout_add(5, lambda: start.send(3) or start.close()) < 0)
         loop.run()
         self.assertEqual(got, [1, 2, 3])
 
@@ -153,6 +152,11 @@ class Model(unittest.TestCase):
             Shmobj.ListModel()
 
 
+class Thing(GObject.Object):
+    volume = GObject.Property(type=int)
+    names = GObject.Property(type=GObject.TYPE_STRV)
+
+
 class Signals(unittest.TestCase):
     def until(self, holds):
         while not holds():
@@ -181,6 +185,40 @@ class Signals(unittest.TestCase):
         self.assertEqual((seen, shared.props.value.unpack()), (["new"], "new"))
         with self.assertRaises(Shmobj.NotSupported):
             Shmobj.Manager().list().watch()
+
+    def test_a_key_is_bound_to_a_property(self):
+        shared, thing, failed = Shmobj.Manager().dict(), Thing(), []
+        shared.update({"volume": 3, "names": []})
+        shared.connect("bind-failed", lambda _, key, error: failed.append((key, error.domain)))
+        shared.bind("volume", thing, "volume", Shmobj.BindFlags.DEFAULT)
+        self.assertEqual(thing.volume, 3)
+        shared.bind("names", thing, "names", Shmobj.BindFlags.DEFAULT)
+        thing.volume = 4
+        thing.names = ["a", "b"]
+        self.assertEqual(shared.copy(), {"volume": 4, "names": ["a", "b"]})
+        shared["volume"] = 5
+        self.until(lambda: thing.volume == 5)
+        shared["volume"] = "loud"
+        self.until(lambda: failed)
+        self.assertEqual((failed, thing.volume), ([("volume", "shmobj-error-quark")], 5))
+        Shmobj.Dict.unbind(thing, "volume")
+        thing.volume = 6
+        self.assertEqual(shared["volume"], "loud")
+        with self.assertRaises(ValueError):
+            shared.bind("volume", thing, "nothing", Shmobj.BindFlags.GET)
+
+    def test_a_key_is_an_action(self):
+        shared, states = Shmobj.Manager().dict(), []
+        with self.assertRaises(FileNotFoundError):
+            shared.create_action("muted")
+        shared.update({"muted": False, "volume": 1})
+        muted, volume = shared.create_action("muted"), shared.create_action("volume")
+        muted.connect("notify::state", lambda action, _: states.append(action.get_state().unpack()))
+        muted.activate(None)
+        volume.activate(GLib.Variant("x", 2))
+        self.assertEqual((shared.copy(), states), ({"muted": True, "volume": 2}, [True]))
+        del shared["muted"]
+        self.until(lambda: not muted.get_enabled())
 
 
 class Inherited(unittest.TestCase):

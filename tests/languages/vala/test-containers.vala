@@ -148,6 +148,31 @@ void test_container () {
   });
 }
 
+void test_bind () {
+  try {
+    var dict = new Shmobj.Manager (null).open_dict ();
+    var action = new SimpleAction ("a", null);
+    string? failed = null;
+    dict["on"] = false;
+    dict.bind_failed.connect ((key, error) => { failed = key; });
+    dict.bind ("on", action, "enabled");
+    assert (!action.enabled);
+    action.set_enabled (true);
+    assert ((bool) dict["on"]);
+    dict["on"] = "always";
+    while (failed == null)
+      MainContext.default ().iteration (true);
+    assert (failed == "on" && action.enabled);
+    Shmobj.Dict.unbind (action, "enabled");
+    dict["on"] = false;
+    var muted = dict.create_action ("on");
+    muted.activate (null);
+    assert ((bool) dict["on"] && (bool) muted.get_state ());
+  } catch (Error e) {
+    error ("%s", e.message);
+  }
+}
+
 async void wait_for_change (Shmobj.List list, Shmobj.Dict dict) throws Error {
   assert ((yield list.wait_async (1)) == 2);
   assert ((int) (yield dict.wait_key_async ("k", 1)) == 2);
@@ -265,6 +290,7 @@ int main (string[] args) {
   Test.add_func ("/vala/list/in-a-loop", test_list_loop);
   Test.add_func ("/vala/list/in-another-order", test_list_order);
   Test.add_func ("/vala/dict/is-indexed-and-assigned-to", test_dict);
+  Test.add_func ("/vala/dict/is-bound-to-a-property", test_bind);
   Test.add_func ("/vala/value/counts-and-compares", test_value);
   Test.add_func ("/vala/container/is-the-parent-of-all", test_container);
   Test.add_func ("/vala/container/waits", test_waiting);
