@@ -189,7 +189,8 @@ main (int argc, char **argv)
       "End after so long without a call, a waiting client or a held lock (default: never)",
       "SECONDS" },
     { "limit", 0, 0, G_OPTION_ARG_STRING_ARRAY, &limits,
-      "What one client may have at most: objects, calls, locks, messages, bytes", "NAME=NUMBER" },
+      "What one client may have at most: objects, calls, locks, messages, bytes, watches",
+      "NAME=NUMBER" },
     { "version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version", NULL },
     { NULL },
   };

@@ -9,9 +9,9 @@
  * A forked heir of a client keeps its connection open; then it has not left.
  *
  * On an account is what the client makes this process keep: objects open, calls that wait, locks,
- * messages not confirmed, and the bytes of these. Each is limited, so that a client that goes wild
- * meets an error of its own, and not the others a service without memory or descriptors. All of it
- * ends when the client has left: watches are told, whoever keeps a charge then frees it.
+ * messages not confirmed, the bytes of these, and watches. Each is limited, so that a client that
+ * goes wild meets an error of its own, and not the others a service without memory or descriptors.
+ * All of it ends when the client has left: watches are told, whoever keeps a charge then frees it.
  */
 
 #include "bus/clients.h"
@@ -27,6 +27,7 @@ static const struct
   [BUS_LIMIT_MESSAGES] = { "messages", "messages that it has not confirmed", 2000 },
   [BUS_LIMIT_BYTES] = { "bytes", "bytes in messages that are not confirmed and calls that wait",
                         256 * 1024 * 1024 },
+  [BUS_LIMIT_WATCHES] = { "watches", "objects that it watches", 1000 },
 };
 
 typedef struct

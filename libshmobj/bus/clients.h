@@ -33,6 +33,7 @@ typedef enum
   BUS_LIMIT_LOCKS,    /* held, or waited for */
   BUS_LIMIT_MESSAGES, /* received and not confirmed, or waited for like that */
   BUS_LIMIT_BYTES,    /* of those messages, and in calls that wait */
+  BUS_LIMIT_WATCHES,  /* objects whose changes it is told */
   BUS_N_LIMITS
 } BusLimit;
 

@@ -220,15 +220,15 @@ run_clear (BusObject *object, GVariant *parameters, GError **error)
 }
 
 static const BusMethod methods[] = {
-  { "GetItem", run_get_item, NULL },
+  { "GetItem", run_get_item, NULL, .reads = TRUE },
   { "SetItem", run_set_item, NULL },
   { "Update", run_update, NULL },
   { "UpdateItems", run_update_items, NULL },
   { "Pop", run_pop, NULL },
-  { "Contains", run_contains, NULL },
-  { "Keys", run_keys, NULL },
-  { "Items", run_items, NULL },
-  { "ToMap", run_to_map, NULL },
+  { "Contains", run_contains, NULL, .reads = TRUE },
+  { "Keys", run_keys, NULL, .reads = TRUE },
+  { "Items", run_items, NULL, .reads = TRUE },
+  { "ToMap", run_to_map, NULL, .reads = TRUE },
   { "Clear", run_clear, NULL },
   { NULL, NULL, NULL },
 };

@@ -121,7 +121,9 @@ attempt (BusObject *object,
 
   object->service->caller = g_dbus_method_invocation_get_sender (invocation);
   manager_bound_waits (ATTEMPT_US);
-  if (method != NULL)
+  if (method != NULL && method->reads)
+    body = bus_watches_read (object, method->run, parameters, error);
+  else if (method != NULL)
     body = method->run (object, parameters, error);
   else if (g_str_equal (interface, "org.freedesktop.DBus.Properties"))
     body = run_properties (object, name, parameters, error);

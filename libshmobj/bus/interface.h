@@ -14,6 +14,7 @@ typedef struct
   /* Done later: ends with one of the bus_call_return functions. */
   void (*start) (BusCall *call);
   gboolean waits; /* may be long: such calls of one client are limited */
+  gboolean reads; /* a container, and does nothing else: may run again (bus/watches.h) */
 } BusMethod;
 
 typedef struct

@@ -6,6 +6,7 @@
 #include "bus/introspection.h"
 #include "bus/names.h"
 #include "bus/service.h"
+#include "bus/watches.h"
 #include "objects/shmobj-queue.h"
 #include "objects/shmobj-shared-memory.h"
 
@@ -69,9 +70,26 @@ run_close (BusObject *object, GVariant *parameters, GError **error)
   return g_variant_new ("()");
 }
 
+static GVariant *
+run_watch (BusObject *object, GVariant *parameters, GError **error)
+{
+  guint64 revision;
+
+  return bus_watches_add (object, &revision, error) ? g_variant_new ("(t)", revision) : NULL;
+}
+
+static GVariant *
+run_unwatch (BusObject *object, GVariant *parameters, GError **error)
+{
+  bus_watches_remove (object);
+  return g_variant_new ("()");
+}
+
 static const BusMethod methods[] = {
   { "Close", run_close, NULL },
   { "Participants", run_participants, NULL },
+  { "Unwatch", run_unwatch, NULL },
+  { "Watch", run_watch, NULL },
   { NULL, NULL, NULL },
 };
 

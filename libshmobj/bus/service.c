@@ -325,6 +325,7 @@ bus_service_new (ShmobjManager *manager, GDBusConnection *connection, GError **e
   service->connection = g_object_ref (connection);
   service->clients = bus_clients_new (connection, bus_opened_by_who_left, service);
   service->opened = bus_opened_new ();
+  service->watches = bus_watches_new ();
   service->line = bus_line_new ();
   service->calls = g_hash_table_new (NULL, NULL);
   service->generation = fork_generation ();
@@ -362,6 +363,7 @@ bus_service_end (BusService *service)
     g_dbus_connection_unregister_subtree (service->connection, registration);
   bus_line_end (service);
   cancel_calls (service);
+  g_clear_pointer (&service->watches, bus_watches_free);
   g_clear_pointer (&service->opened, bus_opened_free);
   g_clear_pointer (&service->root, bus_object_unref);
   bus_service_unref (service);

@@ -4,6 +4,7 @@
 #include "bus/dispatch.h"
 #include "bus/interface.h"
 #include "bus/object-manager.h"
+#include "bus/watches.h"
 
 /* One manager on one connection (bus/service.c). */
 
@@ -15,6 +16,7 @@ struct _BusService
   BusClients *clients;         /* (owned) */
   BusObject *root;             /* (owned) */
   BusOpened *opened;           /* (owned); NULL: not exported any more */
+  BusWatches *watches;         /* (owned); NULL: not exported any more */
   const char *caller;          /* whose call is being answered; NULL without a bus */
   BusLine *line;               /* (owned) */
   GHashTable *calls;           /* BusCall (unowned) that are not answered yet */

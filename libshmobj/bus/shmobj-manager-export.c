@@ -109,15 +109,16 @@ shmobj_manager_unexport (ShmobjManager *self, guint export_id)
  * shmobj_manager_set_export_limit:
  * @self: a manager
  * @export_id: from [method@Shmobj.Manager.export]
- * @limit: `objects`, `calls`, `locks`, `messages` or `bytes`
+ * @limit: `objects`, `calls`, `locks`, `messages`, `bytes` or `watches`
  * @most: how many of them one client may have
  * @error: return location for an error
  *
  * Limits what one client can make this process keep for it: objects that it has open, calls that
- * wait, locks that it holds or waits for, messages that it received and has not confirmed, and the
- * bytes of such messages and calls. Who asks for more is refused with
+ * wait, locks that it holds or waits for, messages that it received and has not confirmed, the
+ * bytes of such messages and calls, and objects that it watches. Who asks for more is refused with
  * `org.shmobj.Error.LimitsExceeded`; all of it is given back when the client leaves the bus. In the
- * beginning the limits are generous: 10000 objects, 500 calls, 250 locks, 2000 messages, 256 MiB.
+ * beginning the limits are generous: 10000 objects, 500 calls, 250 locks, 2000 messages, 256 MiB,
+ * 1000 watches.
  *
  * What a client has already stays its own. Never blocks. To be called in the thread that called
  * [method@Shmobj.Manager.export].
@@ -162,8 +163,8 @@ shmobj_manager_set_export_limit (
  *
  * Never blocks. To be called in the thread that called [method@Shmobj.Manager.export].
  *
- * Returns: %TRUE if no call waits, no client holds a lock, and the last call was at least @for_us
- * ago
+ * Returns: %TRUE if no call waits, no client holds a lock or watches, and the last call was at
+ * least @for_us ago
  *
  * Since: 1.0
  */

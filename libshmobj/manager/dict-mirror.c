@@ -98,3 +98,11 @@ dict_mirror_doubt (GHashTable *mirror, GBytes *key)
   *entry = (Entry){ g_bytes_new (NULL, 0), FALSE };
   g_hash_table_replace (mirror, g_bytes_ref (key), entry);
 }
+
+GBytes *
+dict_mirror_lookup (GHashTable *mirror, GBytes *key)
+{
+  Entry *entry = g_hash_table_lookup (mirror, key);
+
+  return entry != NULL ? entry->value : NULL;
+}

@@ -11,3 +11,6 @@ gboolean dict_mirror_update (GHashTable *mirror, Dict *dict, GPtrArray *keys);
 /* A key (a frame as it is stored) that somebody has looked at since: whatever it is at the next
  * update, it is news. */
 void dict_mirror_doubt (GHashTable *mirror, GBytes *key);
+/* What @key has in it, a frame as it is stored; NULL: it is not there. Lives until the next update.
+ */
+GBytes *dict_mirror_lookup (GHashTable *mirror, GBytes *key);

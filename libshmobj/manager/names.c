@@ -198,6 +198,7 @@ names_remove (StoreTxn *txn, const char *name, ObjectKind *kind, guint64 *id, GE
     }
   store_delete (txn, key, name_key (name, key));
   references_lose_name (txn, *id);
+  store_touch (txn, *id); /* who watches it by its name (bus/watches.c) is to see that */
   return TRUE;
 }
 

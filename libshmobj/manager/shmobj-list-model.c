@@ -42,6 +42,7 @@
 #include "base/frame.h"
 #include "manager/item-private.h"
 #include "manager/list-diff.h"
+#include "manager/list-model-private.h"
 #include "manager/list-private.h"
 #include "manager/list-rows.h"
 #include "manager/stored.h"
@@ -273,6 +274,19 @@ follow (gpointer owner, GError **error)
   self->revision = look.revision;
   take (self, &look);
   return TRUE;
+}
+
+gboolean
+list_model_catch_up (ShmobjListModel *self, GError **error)
+{
+  watching_stop (g_steal_pointer (&self->source));
+  return follow (self, error);
+}
+
+guint64
+list_model_get_revision (ShmobjListModel *self)
+{
+  return self->revision;
 }
 
 static gboolean

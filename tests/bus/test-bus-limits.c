@@ -15,9 +15,10 @@ start_service (void)
   g_autofree char *program =
       g_build_filename (g_getenv ("SHMOBJ_BUILD"), "tools", "shmobj-manager", NULL);
   g_autoptr (GError) error = NULL;
-  GSubprocess *service = g_subprocess_new (
-      G_SUBPROCESS_FLAGS_NONE, &error, program, "--replace", "--limit=objects=20",
-      "--limit=calls=5", "--limit=locks=4", "--limit=messages=3", "--limit=bytes=10000", NULL);
+  GSubprocess *service =
+      g_subprocess_new (G_SUBPROCESS_FLAGS_NONE, &error, program, "--replace", "--limit=objects=20",
+                        "--limit=calls=5", "--limit=locks=4", "--limit=messages=3",
+                        "--limit=bytes=10000", "--limit=watches=2", NULL);
   guint32 pid;
 
   g_assert_no_error (error);
@@ -121,6 +122,44 @@ test_calls (void)
   bus_expect (client, path, IFACE ("Queue.Put"), "(<2>, int64 0)", "()");
   leave (client);
   bus_expect (bus, ROOT, SERVICE ".RemoveObject", "('nothing',)", "()");
+}
+
+static gboolean
+watch_succeeds (GDBusConnection *client, const char *path)
+{
+  g_autofree char *failure = NULL;
+  g_autoptr (GVariant) reply =
+      bus_try (client, path, IFACE ("Object.Watch"), g_variant_new ("()"), &failure);
+
+  return reply != NULL;
+}
+
+static void
+test_watches (void)
+{
+  g_autoptr (GDBusConnection) client = bus_connect ();
+
+  for (guint i = 0; i < 3; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("w%u", i);
+
+      g_free (bus_open (client, "value", name, "{}"));
+    }
+  for (guint i = 0; i < 3; i++) /* the same again is no other watch */
+    g_assert_true (watch_succeeds (client, ROOT "/w0"));
+  g_assert_true (watch_succeeds (client, ROOT "/w1"));
+  bus_refuse (client, ROOT "/w2", IFACE ("Object.Watch"), "()", LIMITS_EXCEEDED);
+  g_assert_true (watch_succeeds (bus, ROOT "/w2"));
+
+  bus_expect (client, ROOT "/w1", IFACE ("Object.Unwatch"), "()", "()");
+  g_assert_true (watch_succeeds (client, ROOT "/w2"));
+  bus_refuse (client, ROOT "/w1", IFACE ("Object.Watch"), "()", LIMITS_EXCEEDED);
+  bus_expect (bus, ROOT, SERVICE ".RemoveObject", "('w2',)", "()"); /* that ends it, too */
+  while (!watch_succeeds (client, ROOT "/w1"))
+    g_usleep (1000);
+  leave (client);
+  bus_expect (bus, ROOT, SERVICE ".RemoveObject", "('w0',)", "()");
+  bus_expect (bus, ROOT, SERVICE ".RemoveObject", "('w1',)", "()");
 }
 
 /* The lease; closed, the lock is free. */
@@ -239,7 +278,7 @@ test_setting (void)
   g_assert_true (shmobj_manager_set_export_limit (manager, id, "calls", 7, &error));
   g_assert_false (shmobj_manager_set_export_limit (manager, id, "socks", 7, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT);
-  g_assert_nonnull (strstr (error->message, "objects, calls, locks, messages, bytes"));
+  g_assert_nonnull (strstr (error->message, "objects, calls, locks, messages, bytes, watches"));
   g_clear_error (&error);
   g_assert_true (shmobj_manager_unexport (manager, id));
   g_assert_false (shmobj_manager_set_export_limit (manager, id, "calls", 7, &error));
@@ -258,6 +297,7 @@ main (int argc, char **argv)
   service = start_service ();
   g_test_add_func ("/bus-limits/objects", test_objects);
   g_test_add_func ("/bus-limits/calls", test_calls);
+  g_test_add_func ("/bus-limits/watches", test_watches);
   g_test_add_func ("/bus-limits/locks", test_locks);
   g_test_add_func ("/bus-limits/messages", test_messages);
   g_test_add_func ("/bus-limits/bytes", test_bytes);
