@@ -31,8 +31,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_SIZE_MAX 1024
-
 static gboolean
 fail (const char *path, const char *file, int code, GError **error)
 {
@@ -42,8 +40,8 @@ fail (const char *path, const char *file, int code, GError **error)
 }
 
 /* Under another name first, so that nobody reads half of it. */
-static gboolean
-write_file (int directory_fd, const char *file, const char *text, GError **error)
+gboolean
+format_write_small (int directory_fd, const char *file, const char *text, GError **error)
 {
   gsize size = strlen (text);
   int code = 0, fd = openat (directory_fd, ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -59,8 +57,8 @@ write_file (int directory_fd, const char *file, const char *text, GError **error
   return code == 0 || fail ("new", file, code, error);
 }
 
-static gboolean
-read_file (int directory_fd, const char *file, char text[FILE_SIZE_MAX], int *code)
+gboolean
+format_read_small (int directory_fd, const char *file, char text[FILE_SIZE_MAX], int *code)
 {
   int fd = openat (directory_fd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   gssize n = fd < 0 ? -1 : pread (fd, text, FILE_SIZE_MAX - 1, 0);
@@ -83,7 +81,7 @@ format_file_write (int directory_fd, gboolean durable, GError **error)
                                            DIRECTORY_LAYOUT, store_data_version (),
                                            durable ? "yes" : "no", store_library_version ());
 
-  return write_file (directory_fd, "format", text, error);
+  return format_write_small (directory_fd, "format", text, error);
 }
 
 gboolean
@@ -93,7 +91,7 @@ format_file_check (int directory_fd, const char *path, gboolean *durable, GError
   guint layout, data;
   int code;
 
-  if (!read_file (directory_fd, "format", text, &code) && code != ENOENT)
+  if (!format_read_small (directory_fd, "format", text, &code) && code != ENOENT)
     return fail (path, "format", code, error);
   if (code == ENOENT || sscanf (text, "shmobj manager\nlayout %u\n", &layout) != 1)
     {
@@ -144,7 +142,7 @@ namespace_file_write (int directory_fd, GError **error)
 {
   g_autofree char *own = own_namespace ();
 
-  return write_file (directory_fd, "namespace", own, error);
+  return format_write_small (directory_fd, "namespace", own, error);
 }
 
 gboolean
@@ -154,7 +152,7 @@ namespace_file_check (int directory_fd, const char *path, GError **error)
   char text[FILE_SIZE_MAX];
   int code;
 
-  if (!read_file (directory_fd, "namespace", text, &code))
+  if (!format_read_small (directory_fd, "namespace", text, &code))
     return fail (path, "namespace", code, error);
   if (g_str_equal (text, own))
     return TRUE;

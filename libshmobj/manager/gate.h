@@ -13,12 +13,20 @@ typedef struct
   _Atomic (guint32) turn; /* tells one time that somebody has it from another */
 } GateLockShared;
 
+/* How far the store is on the disk (store-checkpoint.c). Stored inside the gate. */
+typedef struct
+{
+  _Atomic (gint64) state_us;
+  _Atomic (guint64) commit; /* the one that the checkpoint has, when there is one */
+} CheckpointShared;
+
 typedef struct
 {
   LAYOUT_LINE Guard guard;
   LAYOUT_LINE GuardStatistics statistics;
   LAYOUT_LINE GateLockShared reserved; /* by one in a transaction over several objects */
   LAYOUT_LINE GateLockShared next;     /* by the next who will have `reserved` */
+  LAYOUT_LINE CheckpointShared checkpoint;
 } GateShared;
 
 /* What one process has of either. */

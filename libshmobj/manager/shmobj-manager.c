@@ -11,7 +11,8 @@
  *   It is removed with its last user; what killed processes leave behind is removed by whoever next
  *   makes a private manager.
  * - a name, such as `session`: one for all processes of the user, until the machine is restarted.
- * - `/a/path`: one on a disk, which keeps what it has. Every change is on the disk when it returns.
+ * - `/a/path`: one on a disk, which keeps what it has. Every change is on the disk when it returns,
+ *   or [property@Shmobj.Manager:sync-interval-us] says how much of the last may be lost.
  *
  * There is no daemon and no thread behind it: calls read and write shared memory. So it works in
  * forked children at once, and a process that is killed at any point leaves everything whole.
@@ -42,6 +43,7 @@ struct _ShmobjManager
   char *address;           /* construct-only */
   char *path_of_handle;    /* set instead of address, when it comes from a handle */
   gint64 write_timeout_us; /* for each change */
+  gint64 sync_interval_us; /* construct-only */
 
   LazyInit lazy;
   Directory *directory; /* (owned): NULL until init() ran */
@@ -55,9 +57,10 @@ enum
   PROP_ADDRESS = 1,
   PROP_PATH,
   PROP_WRITE_TIMEOUT_US,
+  PROP_SYNC_INTERVAL_US,
 };
 
-static GParamSpec *properties[PROP_WRITE_TIMEOUT_US + 1];
+static GParamSpec *properties[PROP_SYNC_INTERVAL_US + 1];
 
 static gboolean
 shmobj_manager_initable_init (GInitable *initable, GCancellable *cancellable, GError **error);
@@ -94,9 +97,20 @@ open_now (gpointer data, GError **error)
 
   if (directory == NULL)
     return FALSE;
+  if (self->sync_interval_us > 0 && !directory->is_durable)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                   "The manager “%s” is in memory and has nothing to synchronise: sync-interval-us "
+                   "is for one at a path",
+                   directory->path);
+      directory_leave (directory);
+      return FALSE;
+    }
 
   self->store =
       store_open (directory->path, directory->is_durable ? STORE_DURABLE : STORE_FLAGS_NONE, error);
+  if (self->store != NULL)
+    store_set_sync_interval (self->store, self->sync_interval_us);
   if (self->store != NULL && !holds_open (&self->holds, directory->fd, error))
     g_clear_pointer (&self->store, store_unref);
   if (self->store != NULL && directory->was_alone &&
@@ -207,6 +221,9 @@ shmobj_manager_get_property (GObject *object, guint id, GValue *value, GParamSpe
     case PROP_WRITE_TIMEOUT_US:
       g_value_set_int64 (value, self->write_timeout_us);
       break;
+    case PROP_SYNC_INTERVAL_US:
+      g_value_set_int64 (value, self->sync_interval_us);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
     }
@@ -224,6 +241,9 @@ shmobj_manager_set_property (GObject *object, guint id, const GValue *value, GPa
       break;
     case PROP_WRITE_TIMEOUT_US:
       shmobj_manager_set_write_timeout_us (self, g_value_get_int64 (value));
+      break;
+    case PROP_SYNC_INTERVAL_US:
+      self->sync_interval_us = g_value_get_int64 (value);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -269,6 +289,28 @@ shmobj_manager_class_init (ShmobjManagerClass *klass)
   properties[PROP_WRITE_TIMEOUT_US] =
       g_param_spec_int64 ("write-timeout-us", NULL, NULL, -1, G_MAXINT64, -1,
                           G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+  /**
+   * ShmobjManager:sync-interval-us: (getter get_sync_interval_us)
+   *
+   * How much time's changes a crash of the machine may undo, in microseconds, for a manager at a
+   * path. 0: none, each change is on the disk when it returns.
+   *
+   * More than 0: changes cost what they cost in memory and some system calls, and a change made
+   * this long after the last checkpoint makes one first: it writes the whole store to the disk
+   * beside it. A crash of the machine, or a power cut, takes the manager back to the last
+   * checkpoint; nothing less than that, and never half of a change. A killed process loses nothing.
+   * There is no thread behind it: who stops changing things calls [method@Shmobj.Manager.sync].
+   * Closing the manager as the last one, and exit(), synchronise.
+   *
+   * It is the process's: of several managers of one directory the least counts. If other processes
+   * have 0 there, their changes stay on the disk, too. For a manager in memory it is refused, with
+   * `G_IO_ERROR_INVALID_ARGUMENT`.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_SYNC_INTERVAL_US] =
+      g_param_spec_int64 ("sync-interval-us", NULL, NULL, 0, G_MAXINT64, 0,
+                          G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
   g_object_class_install_properties (object_class, G_N_ELEMENTS (properties), properties);
 }
 
@@ -374,6 +416,49 @@ shmobj_manager_set_write_timeout_us (ShmobjManager *self, gint64 timeout_us)
     return;
   self->write_timeout_us = timeout_us;
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_WRITE_TIMEOUT_US]);
+}
+
+/**
+ * shmobj_manager_get_sync_interval_us:
+ * @self: a manager
+ *
+ * Tells how much time's changes a crash of the machine may undo.
+ *
+ * Returns: [property@Shmobj.Manager:sync-interval-us] as given, in microseconds; 0: none
+ *
+ * Since: 1.0
+ */
+gint64
+shmobj_manager_get_sync_interval_us (ShmobjManager *self)
+{
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), 0);
+
+  return self->sync_interval_us;
+}
+
+/**
+ * shmobj_manager_sync:
+ * @self: a manager at a path
+ * @cancellable: (nullable): a cancellable, for the time that others write
+ * @error: return location for an error
+ *
+ * Puts on the disk what was changed, by whomever. It blocks for as long as the disk takes: with a
+ * [property@Shmobj.Manager:sync-interval-us] it writes the whole store, otherwise there is seldom
+ * anything to do. Changes of a transaction that is open are not among it.
+ *
+ * Returns: %TRUE, or %FALSE with `G_IO_ERROR_NOT_SUPPORTED` (it is in memory),
+ *   `G_IO_ERROR_NO_SPACE` (the disk has no room for a checkpoint), `G_IO_ERROR_CANCELLED`,
+ *   `SHMOBJ_ERROR_BUSY`
+ *
+ * Since: 1.0
+ */
+gboolean
+shmobj_manager_sync (ShmobjManager *self, GCancellable *cancellable, GError **error)
+{
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), FALSE);
+
+  return manager_enter (self, error) &&
+         store_sync (self->store, manager_get_timeout (self), cancellable, error);
 }
 
 /**
@@ -489,6 +574,8 @@ manager_handle_of (ShmobjManager *self,
 
   g_variant_dict_init (&dict, NULL);
   g_variant_dict_insert (&dict, "path", "s", self->directory->path);
+  if (self->sync_interval_us > 0)
+    g_variant_dict_insert (&dict, "sync-interval-us", "t", (guint64) self->sync_interval_us);
   if (container != NULL)
     {
       g_variant_dict_insert (&dict, "id", "t", container->id);
@@ -506,9 +593,11 @@ manager_from_handle (GVariant *handle_properties, GError **error)
 {
   g_autoptr (ShmobjManager) self = NULL;
   g_autofree char *path = NULL;
+  guint64 interval_us = 0;
 
   if (!handle_get_string (handle_properties, "path", &path, error))
     return NULL;
+  g_variant_lookup (handle_properties, "sync-interval-us", "t", &interval_us);
   if (!g_path_is_absolute (path))
     {
       g_autofree char *shown = text_readable (path, 80);
@@ -518,7 +607,8 @@ manager_from_handle (GVariant *handle_properties, GError **error)
       return NULL;
     }
 
-  self = g_object_new (SHMOBJ_TYPE_MANAGER, "address", path, NULL);
+  self = g_object_new (SHMOBJ_TYPE_MANAGER, "address", path, "sync-interval-us",
+                       (gint64) MIN (interval_us, G_MAXINT64), NULL);
   self->path_of_handle = g_steal_pointer (&path);
   return g_initable_init (G_INITABLE (self), NULL, error) ? g_steal_pointer (&self) : NULL;
 }

@@ -36,6 +36,10 @@ SHMOBJ_AVAILABLE_IN_1_0
 gint64 shmobj_manager_get_write_timeout_us (ShmobjManager *self);
 SHMOBJ_AVAILABLE_IN_1_0
 void shmobj_manager_set_write_timeout_us (ShmobjManager *self, gint64 timeout_us);
+SHMOBJ_AVAILABLE_IN_1_0
+gint64 shmobj_manager_get_sync_interval_us (ShmobjManager *self);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_manager_sync (ShmobjManager *self, GCancellable *cancellable, GError **error);
 
 SHMOBJ_AVAILABLE_IN_1_0
 ShmobjList *shmobj_manager_open_list (ShmobjManager *self,

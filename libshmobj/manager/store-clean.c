@@ -72,7 +72,7 @@ store_leave_clean (const char *path)
 
   if (lock < 0)
     return;
-  if (store_headers_nobody_inside (path) && describe (path, text))
+  if (store_headers_nobody_inside (path) && checkpoint_close (path) && describe (path, text))
     {
       gssize size = strlen (text);
 

@@ -21,8 +21,9 @@ struct _Store
   gatomicrefcount references;
   char *path;
   StoreFlags flags;
-  guint64 identity[2]; /* device and inode of the data file: the registry's key */
-  Store *next;         /* in the registry */
+  _Atomic (gint64) sync_interval_us; /* the least that was asked for; -1: nothing was */
+  guint64 identity[2];               /* device and inode of the data file: the registry's key */
+  Store *next;                       /* in the registry */
 
   guint32 generation; /* of the process that opened what follows; a forked child opens anew */
   ForkHook hook;
@@ -83,6 +84,16 @@ gboolean store_walk (int fd, const char *path, const Header *header, GError **er
 /* store-clean.c */
 gboolean store_take_clean (const char *path);
 void store_leave_clean (const char *path);
+
+/* store-checkpoint.c: of durable stores. Before a write, inside the gate, under the mapping mutex:
+ * FALSE if it may not happen. */
+gboolean checkpoint_before_write (Store *store, const StoreWrite *write, GError **error);
+/* A library's last moment: other threads may still run. */
+void checkpoint_at_exit (Store *store);
+/* Under the size lock, when nobody has the store open: at the last close and at the first opening.
+ */
+gboolean checkpoint_close (const char *path);
+gboolean checkpoint_recover (Store *store, GError **error);
 
 static inline gboolean
 store_has_transactions (Store *store)

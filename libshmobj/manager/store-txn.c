@@ -241,7 +241,8 @@ store_run (Store *store, const StoreWrite *write, GError **error)
   g_mutex_lock (&store->mapping);
   store_headers_mend (&store->headers);
   watchers_mend (&store->watchers);
-  done = run_until_it_fits (store, write, error);
+  done = (!(store->flags & STORE_DURABLE) || checkpoint_before_write (store, write, error)) &&
+         run_until_it_fits (store, write, error);
   watchers_settle (&store->watchers);
   g_mutex_unlock (&store->mapping);
   return done;

@@ -18,7 +18,7 @@
  * name (directory.c).
  *
  * On tmpfs the map is written directly (MDB_WRITEMAP) and never synchronised; on a disk pages are
- * written and every commit is synchronised.
+ * written and every commit is synchronised, or some are (store-checkpoint.c).
  */
 
 #include "manager/store-private.h"
@@ -259,6 +259,11 @@ open_files (Store *store, GError **error)
 
   if (rc != 0)
     return store_fail (store, rc, "Opening the store", error);
+  if (store->headers.alone && (store->flags & STORE_DURABLE) && !checkpoint_recover (store, error))
+    {
+      store_headers_close (&store->headers);
+      return FALSE;
+    }
   whole = store->headers.alone && !store_take_clean (store->path);
   if (store_check_file (store->path, whole, &size, error))
     {
@@ -355,6 +360,17 @@ delist (Store *store)
   *link = store->next;
 }
 
+/* Those who leave without closing. */
+__attribute__ ((destructor)) static void
+sync_at_exit (void)
+{
+  if (!g_mutex_trylock (&registry_mutex))
+    return;
+  for (Store *store = registry; store != NULL; store = store->next)
+    checkpoint_at_exit (store);
+  g_mutex_unlock (&registry_mutex);
+}
+
 static gboolean
 open_gate (Store *store, GError **error)
 {
@@ -378,6 +394,7 @@ store_new (const char *path, StoreFlags flags, const guint64 identity[2], GError
   g_atomic_ref_count_init (&store->references);
   store->path = g_strdup (path);
   store->flags = flags;
+  store->sync_interval_us = -1;
   store->identity[0] = identity[0];
   store->identity[1] = identity[1];
   store->hook.in_child = close_in_child;

@@ -40,7 +40,7 @@ typedef struct
 typedef enum
 {
   STORE_FLAGS_NONE = 0,
-  STORE_DURABLE = 1 << 0, /* every write is on the disk when it returns */
+  STORE_DURABLE = 1 << 0, /* on a disk: with every write, or at intervals */
 } StoreFlags;
 
 /* Runs inside a write transaction, perhaps more than once: the store grows and starts again. So it
@@ -63,6 +63,14 @@ Store *store_open (const char *path, StoreFlags flags, GError **error);
 Store *store_ref (Store *store);
 void store_unref (Store *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Store, store_unref)
+
+/* Of a durable store: at least once in this time what was written comes to the disk, when more is
+ * written; 0: with every write, which is so until somebody in the process asks for more. The least
+ * that was asked for while the process has it open counts. */
+void store_set_sync_interval (Store *store, gint64 interval_us);
+/* What was committed is on the disk. Errors: NOT_SUPPORTED (not durable), CANCELLED, BUSY,
+ * NO_SPACE. */
+gboolean store_sync (Store *store, gint64 timeout_us, GCancellable *cancellable, GError **error);
 
 /* Makes the files of an empty store in @path, where nobody else is yet. */
 gboolean store_create (const char *path, StoreFlags flags, GError **error);

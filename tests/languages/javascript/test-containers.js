@@ -47,6 +47,21 @@ test('manager/by-property', () => {
     isTrue(manager.get_path() === null || manager.get_path().length > 0);
 });
 
+test('manager/on-a-disk-at-intervals', () => {
+    const folder = GLib.dir_make_tmp('XXXXXX');
+    const durable = new Shmobj.Manager({address: `${folder}/m`, syncIntervalUs: 1e12});
+    durable.list('l').append(1);
+    equal(durable.sync_interval_us, 1e12);
+    isTrue(durable.sync(null));
+    throws(() => manager.sync(null), Gio.IOErrorEnum, Gio.IOErrorEnum.NOT_SUPPORTED);
+
+    const directory = Gio.File.new_for_path(`${folder}/m`);
+    for (const info of [...directory.enumerate_children('standard::name', 0, null)])
+        directory.get_child(info.get_name()).delete(null);
+    directory.delete(null);
+    Gio.File.new_for_path(folder).delete(null);
+});
+
 test('list/like-an-array', () => {
     const list = manager.list();
     list.append({a: 1});

@@ -3,6 +3,7 @@
 
 import os
 import random
+import tempfile
 import threading
 import unittest
 
@@ -325,6 +326,16 @@ class Nested(unittest.TestCase):
         self.assertEqual(value.get()["plain"], 1)
         self.assertEqual(manager.open_reference(mapping.get_reference())["plain"], 1)
         self.assertEqual(manager.clean_objects(False), 0)
+
+    def test_a_disk_at_intervals(self):
+        with tempfile.TemporaryDirectory() as folder:
+            manager = Shmobj.Manager(address=f"{folder}/m", sync_interval_us=10**12)
+            self.assertEqual(manager.props.sync_interval_us, 10**12)
+            manager.list("l").append(1)
+            self.assertTrue(os.path.exists(f"{folder}/m/unsynced"))
+            manager.sync()
+            with self.assertRaisesRegex(Exception, "in memory"):
+                Shmobj.Manager().sync()
 
     def test_what_contains_itself_is_shown_and_no_further(self):
         shared = self.manager.list()

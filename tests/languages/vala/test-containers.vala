@@ -284,6 +284,17 @@ void test_transact () {
   });
 }
 
+void test_sync () {
+  check ((manager) => {
+    assert (manager.sync_interval_us == 0);
+    try {
+      manager.sync ();
+      assert_not_reached ();
+    } catch (IOError.NOT_SUPPORTED error) {
+    }
+  });
+}
+
 int main (string[] args) {
   Test.init (ref args);
   Test.add_func ("/vala/list/is-indexed-and-assigned-to", test_list);
@@ -297,5 +308,6 @@ int main (string[] args) {
   Test.add_func ("/vala/container/inside-of-others", test_inside_of_others);
   Test.add_func ("/vala/manager/opens-by-name", test_manager);
   Test.add_func ("/vala/manager/transacts", test_transact);
+  Test.add_func ("/vala/manager/synchronises", test_sync);
   return Test.run ();
 }
