@@ -27,6 +27,12 @@
  * a newcomer takes `reserved` at once only where nobody has `next`. It is a courtesy as well, and
  * is seized from the stopped likewise.
  *
+ * A main loop cannot sleep. It makes attempts, some milliseconds apart, and would hardly ever find
+ * `reserved` free among others who sleep. So it keeps `next` from one attempt to the other, and is
+ * served in its turn as they are. Calls of the same thread that do sleep must not wait for it: they
+ * go before it, as if `next` were theirs. A main loop that is late would keep all others from a
+ * gate that is free; a turn that is not used for UNUSED_US is therefore over, and `next` is seized.
+ *
  * Death. A dead holder of any of the three is replaced by whoever finds it dead. It leaves LMDB's
  * own mutex, which is robust: by the time the kernel drops the dead one's slot it has handed that
  * one on as well, and LMDB goes on from the last commit.
@@ -46,6 +52,7 @@
 #define SLICE_US 50000 /* between two looks at a cancellable */
 #define LONG_SLICE_US G_USEC_PER_SEC
 #define PATIENCE_US (10 * G_USEC_PER_SEC)
+#define UNUSED_US 100000 /* some attempts of a main loop (objects/steps.h) */
 
 G_STATIC_ASSERT (sizeof (GateShared) <= WATCHERS);
 G_STATIC_ASSERT (WATCHERS + sizeof (WatchersShared) <= GATE_BYTES);
@@ -144,16 +151,26 @@ enter_guard (Gate *gate, guint32 me, gint64 deadline, GCancellable *cancellable,
 /* It must be the same owner, in the same turn, for as long as we have known him: over several
  * calls, too, so that who waits a second each time comes through as well. */
 static gboolean
-is_kept_too_long (Gate *gate, GateLock *lock, guint32 owner)
+is_kept (GateLock *lock, guint32 owner, gint64 patience_us)
 {
   guint64 seen = (guint64) atomic_load (lock->turn) << 32 | owner;
   gint64 now_us = sys_now_us ();
 
   if (atomic_load (&lock->seen) == seen)
-    return now_us - atomic_load (&lock->since) >= gate->patience_us;
+    return now_us - atomic_load (&lock->since) >= patience_us;
   atomic_store (&lock->since, now_us);
   atomic_store (&lock->seen, seen);
   return FALSE;
+}
+
+/* Or, of the one who is next: he does not take what is free. */
+static gboolean
+is_kept_too_long (Gate *gate, GateLock *lock, guint32 owner)
+{
+  if (is_kept (lock, owner, gate->patience_us))
+    return TRUE;
+  return lock == &gate->next && !lock_is_held (&gate->reserved.lock) &&
+         is_kept (&gate->reserved, lock_owner (&gate->reserved.lock), UNUSED_US);
 }
 
 /* In the end even from its living owner. */
@@ -181,7 +198,9 @@ take (Gate *gate,
       GCancellable *cancellable,
       GError **error)
 {
-  gint64 slice_us = cancellable != NULL ? SLICE_US : MIN (LONG_SLICE_US, gate->patience_us / 4 + 1);
+  gint64 slice_us = cancellable != NULL || lock == &gate->next
+                        ? SLICE_US
+                        : MIN (LONG_SLICE_US, gate->patience_us / 4 + 1);
 
   while (!try_take (gate, lock, me, end_of_slice (deadline, slice_us)))
     {
@@ -193,6 +212,21 @@ take (Gate *gate,
   return TRUE;
 }
 
+/* Never 0, and of no other thread that lives. */
+static guintptr
+this_thread (void)
+{
+  static _Thread_local char mark;
+
+  return (guintptr) &mark;
+}
+
+static gboolean
+is_ours_in_line (Gate *gate, guint32 me)
+{
+  return lock_owner (&gate->next.lock) == me && atomic_load (&gate->in_line) == this_thread ();
+}
+
 static gboolean
 reserve (Gate *gate, guint32 me, gint64 deadline, GCancellable *cancellable, GError **error)
 {
@@ -200,6 +234,8 @@ reserve (Gate *gate, guint32 me, gint64 deadline, GCancellable *cancellable, GEr
 
   if (lock_owner (&gate->next.lock) == 0 && try_take (gate, &gate->reserved, me, 0))
     return TRUE;
+  if (is_ours_in_line (gate, me))
+    return take (gate, &gate->reserved, me, deadline, cancellable, error);
   if (!take (gate, &gate->next, me, deadline, cancellable, error))
     return FALSE;
   reserved = take (gate, &gate->reserved, me, deadline, cancellable, error);
@@ -266,6 +302,38 @@ gate_reserve (Gate *gate, gint64 timeout_us, GCancellable *cancellable, GError *
 
   return me != 0 && !g_cancellable_set_error_if_cancelled (cancellable, error) &&
          reserve (gate, me, wait_deadline (timeout_us), cancellable, error);
+}
+
+void
+gate_leave_line (Gate *gate)
+{
+  guint32 me = participants_token (&gate->participants);
+
+  if (me != 0 && atomic_exchange (&gate->in_line, 0) != 0)
+    lock_release (&gate->next.lock, me);
+}
+
+/* Several main loops of a process are in line by one turn; the first that finds its chance has it,
+ * and the others line up again. */
+gboolean
+gate_reserve_in_line (Gate *gate, GError **error)
+{
+  guint32 me = participants_me (&gate->participants, error);
+
+  if (me == 0)
+    return FALSE;
+  if (lock_owner (&gate->next.lock) == 0 && try_take (gate, &gate->reserved, me, 0))
+    return TRUE;
+  if (is_ours_in_line (gate, me) || try_take (gate, &gate->next, me, 0))
+    {
+      atomic_store (&gate->in_line, this_thread ());
+      if (try_take (gate, &gate->reserved, me, 0))
+        {
+          gate_leave_line (gate);
+          return TRUE;
+        }
+    }
+  return busy (gate, lock_owner (&gate->reserved.lock), "kept for a transaction", error);
 }
 
 void

@@ -46,7 +46,8 @@ typedef struct
   GateShared *shared;       /* in the segment */
   WatchersShared *watchers; /* those who wait for what passes the gate (watchers.c) */
   GateLock reserved, next;
-  gint64 patience_us; /* that we have with one who keeps it reserved */
+  gint64 patience_us;         /* that we have with one who keeps it reserved */
+  _Atomic (guintptr) in_line; /* the thread that keeps `next` between two attempts; 0: none */
 } Gate;
 
 /* Makes the file, in a directory where nobody else is yet. */
@@ -65,6 +66,11 @@ gboolean gate_is_busy (Gate *gate);
  * somebody may take the reservation away: gate_is_reserved() says whether it still is this
  * process's. Which of its threads has it, the caller knows. Errors as above. */
 gboolean gate_reserve (Gate *gate, gint64 timeout_us, GCancellable *cancellable, GError **error);
+/* One attempt that does not wait, for a main loop: BUSY when it is not this process's turn yet.
+ * Whoever is the next one keeps his turn until his next attempt. */
+gboolean gate_reserve_in_line (Gate *gate, GError **error);
+/* Gives that turn up. */
+void gate_leave_line (Gate *gate);
 void gate_unreserve (Gate *gate);
 gboolean gate_is_reserved (Gate *gate);
 /* In place of gate_enter(), for the one who reserved it. */

@@ -5,6 +5,7 @@
 #include "manager/directory.h"
 #include "manager/holds.h"
 #include "manager/shmobj-container.h"
+#include "manager/shmobj-transaction.h"
 #include "manager/store.h"
 
 /* What a manager is for the objects that it opens, and for the bus. */
@@ -28,6 +29,13 @@ GVariant *manager_handle_of (ShmobjManager *self,
                              GError **error);
 /* From a handle: its manager. */
 ShmobjManager *manager_from_handle (GVariant *properties, GError **error);
+
+/* manager/shmobj-transaction.c: runs @func, and commits if it says so. Frees @transaction. */
+gboolean manager_run_in (ShmobjManager *self,
+                         StoreTransaction *transaction,
+                         ShmobjTransactionFunc func,
+                         gpointer user_data,
+                         GError **error);
 
 /* manager/shmobj-manager-objects.c */
 gboolean manager_remove_name (ShmobjManager *self, const char *name, GError **error);

@@ -5,8 +5,9 @@
  *
  * Several calls on objects of a [class@Shmobj.Manager] that take effect together or not at all.
  *
- * [method@Shmobj.Manager.transact] runs a function in one. [method@Shmobj.Manager.begin] is for
- * where a function does not fit; in Python a `with` block, in JavaScript `manager.transact()`.
+ * [method@Shmobj.Manager.transact] runs a function in one, [method@Shmobj.Manager.transact_async]
+ * does so for programs with a main loop. [method@Shmobj.Manager.begin] is for where a function does
+ * not fit; in Python a `with` block, in JavaScript `manager.transact()`.
  *
  * Until it ends, calls that the same thread makes on lists, dicts and values of that manager take
  * part in it, through whichever handle. They see what it has changed; nobody else does before it is
@@ -80,6 +81,19 @@ begin (ShmobjManager *manager, gint64 timeout_us, GCancellable *cancellable, GEr
   return store != NULL ? store_transaction_begin (store, timeout_us, cancellable, error) : NULL;
 }
 
+static ShmobjTransaction *
+wrap (ShmobjManager *self, StoreTransaction *transaction)
+{
+  ShmobjTransaction *made;
+
+  if (transaction == NULL)
+    return NULL;
+  made = g_object_new (SHMOBJ_TYPE_TRANSACTION, NULL);
+  made->manager = g_object_ref (self);
+  made->transaction = transaction;
+  return made;
+}
+
 /**
  * shmobj_manager_begin:
  * @self: a manager
@@ -105,19 +119,40 @@ shmobj_manager_begin (ShmobjManager *self,
                       GCancellable *cancellable,
                       GError **error)
 {
-  StoreTransaction *transaction;
-  ShmobjTransaction *made;
-
   g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
   g_return_val_if_fail (timeout_us >= -1, NULL);
 
-  transaction = begin (self, timeout_us, cancellable, error);
-  if (transaction == NULL)
-    return NULL;
-  made = g_object_new (SHMOBJ_TYPE_TRANSACTION, NULL);
-  made->manager = g_object_ref (self);
-  made->transaction = transaction;
-  return made;
+  return wrap (self, begin (self, timeout_us, cancellable, error));
+}
+
+/**
+ * shmobj_manager_try_begin:
+ * @self: a manager
+ * @error: return location for an error
+ *
+ * Begins a transaction if that is possible at once. It is for main loops other than GLib's, such as
+ * Python's asyncio, which try again some milliseconds later. Others do not overtake them for ever:
+ * the attempt that finds a transaction of somebody else's keeps the turn after it for this thread,
+ * for 0.1 seconds from that one's end. Where GLib's main loop runs,
+ * [method@Shmobj.Manager.transact_async] does all that.
+ *
+ * Unlike [method@Shmobj.Manager.begin] it never begins a part of another transaction of the thread:
+ * that is `SHMOBJ_ERROR_BUSY`, too.
+ *
+ * Returns: (transfer full): the transaction, or %NULL with `SHMOBJ_ERROR_BUSY` (try again), or why
+ *   the manager cannot be opened
+ *
+ * Since: 1.0
+ */
+ShmobjTransaction *
+shmobj_manager_try_begin (ShmobjManager *self, GError **error)
+{
+  Store *store;
+
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
+
+  store = manager_get_store (self, error);
+  return store != NULL ? wrap (self, store_transaction_begin_in_line (store, error)) : NULL;
 }
 
 /**
@@ -166,6 +201,20 @@ shmobj_transaction_rollback (ShmobjTransaction *self)
   store_transaction_rollback (self->transaction);
 }
 
+gboolean
+manager_run_in (ShmobjManager *self,
+                StoreTransaction *transaction,
+                ShmobjTransactionFunc func,
+                gpointer user_data,
+                GError **error)
+{
+  gboolean done = func (self, user_data, error) &&
+                  store_transaction_commit (transaction, manager_get_timeout (self), error);
+
+  store_transaction_free (transaction);
+  return done;
+}
+
 /**
  * shmobj_manager_transact:
  * @self: a manager
@@ -206,7 +255,6 @@ shmobj_manager_transact (ShmobjManager *self,
 {
   g_autoptr (ShmobjManager) kept = NULL;
   StoreTransaction *transaction;
-  gboolean done;
 
   g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), FALSE);
   g_return_val_if_fail (timeout_us >= -1, FALSE);
@@ -214,10 +262,5 @@ shmobj_manager_transact (ShmobjManager *self,
 
   kept = g_object_ref (self);
   transaction = begin (self, timeout_us, cancellable, error);
-  if (transaction == NULL)
-    return FALSE;
-  done = func (self, user_data, error) &&
-         store_transaction_commit (transaction, manager_get_timeout (self), error);
-  store_transaction_free (transaction);
-  return done;
+  return transaction != NULL && manager_run_in (self, transaction, func, user_data, error);
 }

@@ -38,6 +38,20 @@ gboolean shmobj_manager_transact (ShmobjManager *self,
                                   GCancellable *cancellable,
                                   GError **error);
 SHMOBJ_AVAILABLE_IN_1_0
+void shmobj_manager_transact_async (ShmobjManager *self,
+                                    gint64 timeout_us,
+                                    ShmobjTransactionFunc func,
+                                    gpointer func_data,
+                                    GDestroyNotify func_data_free,
+                                    GCancellable *cancellable,
+                                    GAsyncReadyCallback callback,
+                                    gpointer user_data);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_manager_transact_finish (ShmobjManager *self, GAsyncResult *result, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjTransaction *shmobj_manager_try_begin (ShmobjManager *self,
+                                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
 ShmobjTransaction *shmobj_manager_begin (ShmobjManager *self,
                                          gint64 timeout_us,
                                          GCancellable *cancellable,

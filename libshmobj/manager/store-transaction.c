@@ -35,6 +35,8 @@
 
 #include "base/shmobj-error.h"
 
+#define ATTEMPT_US 1000 /* some hundred times what a write takes */
+
 struct _StoreTransaction
 {
   gatomicrefcount references;
@@ -304,6 +306,45 @@ enlist (StoreTransaction *self)
   g_mutex_unlock (&store->transacting);
 }
 
+/* With the gate reserved, which is given back if it fails. */
+static StoreTransaction *
+begin_reserved (Store *store, gint64 timeout_us, GCancellable *cancellable, GError **error)
+{
+  StoreTransaction *self = transaction_new (store);
+
+  if (take_snapshot (self, timeout_us, cancellable, error))
+    {
+      enlist (self);
+      return self;
+    }
+  gate_unreserve (&store->gate);
+  transaction_unref (self);
+  return NULL;
+}
+
+StoreTransaction *
+store_transaction_begin_in_line (Store *store, GError **error)
+{
+  if (!store_enter (store, error))
+    return NULL;
+  if (store_thread_has_transaction (store))
+    {
+      g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_BUSY,
+                   "This thread is inside a transaction of the manager; another one that is not a "
+                   "part of it can begin only after its end");
+      return NULL;
+    }
+  if (!gate_reserve_in_line (&store->gate, error))
+    return NULL;
+  return begin_reserved (store, ATTEMPT_US, NULL, error);
+}
+
+void
+store_transaction_leave_line (Store *store)
+{
+  gate_leave_line (&store->gate);
+}
+
 StoreTransaction *
 store_transaction_begin (Store *store, gint64 timeout_us, GCancellable *cancellable, GError **error)
 {
@@ -321,15 +362,7 @@ store_transaction_begin (Store *store, gint64 timeout_us, GCancellable *cancella
 
   if (!gate_reserve (&store->gate, timeout_us, cancellable, error))
     return NULL;
-  self = transaction_new (store);
-  if (take_snapshot (self, timeout_us, cancellable, error))
-    {
-      enlist (self);
-      return self;
-    }
-  gate_unreserve (&store->gate);
-  transaction_unref (self);
-  return NULL;
+  return begin_reserved (store, timeout_us, cancellable, error);
 }
 
 /* Ends those inside of @self, and @self. Under the root's busy. */

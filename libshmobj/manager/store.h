@@ -105,6 +105,10 @@ StoreTransaction *store_transaction_begin (Store *store,
                                            gint64 timeout_us,
                                            GCancellable *cancellable,
                                            GError **error);
+/* One attempt to begin one that is no part of another; waits for no more than a write that somebody
+ * is just making. BUSY: try again soon, or leave the line. */
+StoreTransaction *store_transaction_begin_in_line (Store *store, GError **error);
+void store_transaction_leave_line (Store *store);
 /* TRUE: all of it is in the store (of a part: it is in the outer one). Else nothing of it, with the
  * errors of store_write(), or CONFLICT (others have written since it began, having waited too
  * long), CLOSED (it has ended), FORKED. It has ended in either case. */

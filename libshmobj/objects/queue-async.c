@@ -17,9 +17,6 @@
 #include "objects/steps.h"
 #include "objects/task.h"
 
-#define LOOK_MIN_US 1000
-#define LOOK_MAX_US 20000
-
 typedef struct
 {
   ShmobjQueue *self; /* (unowned): the task's source object */
@@ -60,8 +57,7 @@ step (Steps *steps, GObject **result, GError **error)
     return *result != NULL ? STEP_DONE : STEP_FAILED;
   if (looking->status == RING_EMPTY || looking->status == RING_FULL)
     {
-      steps->look_us =
-          CLAMP ((g_get_monotonic_time () - looking->begun_us) / 4, LOOK_MIN_US, LOOK_MAX_US);
+      steps->look_us = steps_next_look_us (looking->begun_us);
       return STEP_WAIT;
     }
   looking->look->set_error (self, looking->status, looking->size, error);

@@ -164,16 +164,17 @@ on_fd (int fd, GIOCondition condition, gpointer task)
   return on_moment (task);
 }
 
-static void
-add_cancellable (GSource *source, GCancellable *cancellable)
+GSource *
+steps_add_cancellable (GSource *source, GCancellable *cancellable)
 {
   g_autoptr (GSource) child = NULL;
 
   if (cancellable == NULL)
-    return;
+    return NULL;
   child = g_cancellable_source_new (cancellable);
   g_source_set_dummy_callback (child);
   g_source_add_child_source (source, child);
+  return child;
 }
 
 static void
@@ -185,8 +186,8 @@ plan (GTask *task)
   g_autoptr (GSource) source =
       fd >= 0 ? g_unix_fd_source_new (fd, G_IO_IN | G_IO_HUP) : g_timeout_source_new (0);
 
-  add_cancellable (source, g_task_get_cancellable (task));
-  add_cancellable (source, operation->steps.closing);
+  steps_add_cancellable (source, g_task_get_cancellable (task));
+  steps_add_cancellable (source, operation->steps.closing);
   g_source_set_ready_time (source, most_us < 0 ? -1 : g_get_monotonic_time () + most_us);
   g_source_set_static_name (source, "[shmobj] steps");
   g_source_set_priority (source, g_task_get_priority (task));

@@ -30,8 +30,20 @@ struct _Steps
   void (*set_late) (Steps *steps, GError **error); /* (nullable): says so instead */
 };
 
+/* For what no descriptor tells: how long to wait for the next look at it. Soon at first, then after
+ * a quarter of the time that it has lasted, and 50 times a second in the end. */
+static inline gint64
+steps_next_look_us (gint64 begun_us)
+{
+  return CLAMP ((g_get_monotonic_time () - begun_us) / 4, 1000, 20000);
+}
+
 /* NULL with @error: CANCELLED, TIMED_OUT, SHMOBJ_ERROR_CLOSED, or what a step said. */
 GObject *steps_run (Steps *steps, gint64 timeout_us, GCancellable *cancellable, GError **error);
 
 /* The same; completes @task, which it takes over. @steps is copied. */
 void steps_run_async (const Steps *steps, gint64 timeout_us, GTask *task);
+
+/* @source is dispatched when @cancellable (nullable) is cancelled, too. Returns: (nullable): what
+ * does that, @source's own; it may be removed. */
+GSource *steps_add_cancellable (GSource *source, GCancellable *cancellable);

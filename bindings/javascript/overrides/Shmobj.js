@@ -17,7 +17,7 @@
 
 const {Gio, GLib} = imports.gi;
 const {carrying, toVariant, toBytes, fromVariant, itemToVariant, itemFromVariant} = imports.overrides.shmobj.values;
-const {adapt, checkOptions, integer, isError, mixIn, timeoutOnly, withDefaults} = imports.overrides.shmobj.calls;
+const {adapt, checkOptions, integer, isError, mixIn, timeoutOnly, waiting, withDefaults} = imports.overrides.shmobj.calls;
 
 // How often a list that others change is sorted before that is an error; as in the library.
 const SORT_TRIES = 100;
@@ -171,6 +171,13 @@ function opening(options = {}, ...numbers) {
     ];
 }
 
+function callAtOnce(callback) {
+    const result = callback();
+    if (typeof result?.then === 'function')
+        throw new TypeError('A transaction ends when its function returns, and cannot wait for a promise');
+    return result;
+}
+
 class Manager {
     list(name, options) {
         return this.open_list(name ?? null, ...opening(options));
@@ -209,15 +216,37 @@ class Manager {
         const transaction = this.begin(options);
         let result;
         try {
-            result = callback();
-            if (typeof result?.then === 'function')
-                throw new TypeError('A transaction ends when its function returns, and cannot wait for a promise');
+            result = callAtOnce(callback);
         } catch (error) {
             transaction.rollback();
             throw error;
         }
         transaction.commit();
         return result;
+    }
+
+    // The same, without blocking while others change the manager. A promise of what the function returns.
+    transact_async(callback, options) {
+        return new Promise((resolve, reject) => {
+            let result, failure;
+            const run = () => {
+                try {
+                    result = callAtOnce(callback);
+                } catch (error) {
+                    failure = {error};
+                }
+                return failure === undefined;
+            };
+            const [timeout, cancellable] = waiting(options);
+            this._transact_async(timeout, run, cancellable, (_, outcome) => {
+                try {
+                    this.transact_finish(outcome);
+                    resolve(result);
+                } catch (error) {
+                    reject(failure === undefined ? error : failure.error);
+                }
+            });
+        });
     }
 
     memory(name, options) {

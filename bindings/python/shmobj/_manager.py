@@ -2,7 +2,9 @@
 """Shmobj.Manager with short spellings: m.list("todo") for m.open_list("todo", flags, cancellable), and with
 transactions as blocks."""
 
-from . import _errors, _wrap
+import weakref
+
+from . import _asyncio, _errors, _wrap
 
 SLICE = 0.1  # Python notices Ctrl-C only in between
 
@@ -16,6 +18,45 @@ def _begin(begin, timeout, cancellable):
         except _errors.Busy:
             if left is not None and left <= SLICE:
                 raise
+
+
+def _succeeds(function):
+    function()
+    return True
+
+
+class Lines:
+    """Who waits to begin a transaction of a manager, in each of asyncio's loops: they begin in their order."""
+
+    def __init__(self, try_begin):
+        self._try_begin, self._locks = try_begin, weakref.WeakKeyDictionary()
+
+    async def begin(self, manager, end, cancellable):
+        import asyncio
+
+        lock = self._locks.setdefault(manager, weakref.WeakKeyDictionary()).setdefault(
+            asyncio.get_running_loop(), asyncio.Lock())
+        await self._first(lock, end)
+        try:
+            return await _asyncio.looking(lambda: self._attempt(manager, cancellable), _errors.Busy, _wrap.left_of(end))
+        finally:
+            lock.release()
+
+    async def _first(self, lock, end):
+        import asyncio
+
+        left = _wrap.left_of(end)
+        try:
+            if left == 0 and lock.locked():
+                raise TimeoutError
+            await (lock.acquire() if not lock.locked() else asyncio.wait_for(lock.acquire(), left))
+        except (TimeoutError, asyncio.TimeoutError):
+            raise _errors.Busy("Calls of transact_async() that were made before still wait for the manager") from None
+
+    def _attempt(self, manager, cancellable):
+        if cancellable is not None and cancellable.is_cancelled():
+            raise _errors.Cancelled("The call was cancelled")
+        return self._try_begin(manager)
 
 
 class Transaction:
@@ -51,6 +92,13 @@ def methods(module):
     default = module.OpenFlags.DEFAULT
     open_reference = module.Manager.open_reference
     begin = module.Manager.begin
+    transact_async = module.Manager.transact_async
+    lines = Lines(module.Manager.try_begin)
+
+    async def transact(manager, function, end, cancellable):
+        transaction = await lines.begin(manager, end, cancellable)
+        with Transaction(lambda *_: transaction, 0, None):
+            return function()
 
     class Methods:
         def list(self, name=None, flags=default):
@@ -94,6 +142,15 @@ def methods(module):
             """Calls a function in a transaction, and gives back what it returns. An exception rolls back."""
             with self.transaction(timeout, cancellable):
                 return function()
+
+        def transact_async(self, function, timeout=None, cancellable=None, callback=None, *data):
+            """Without a callback: a coroutine that waits for others who change something without blocking, then
+            calls the function in a transaction, and gives back what it returns.
+
+            With one: the call of the library, which ends in the main loop with transact_finish()."""
+            if callback:
+                return transact_async(self, timeout, lambda *_: _succeeds(function), (), cancellable, callback, *data)
+            return transact(self, function, _wrap.end_of(timeout), cancellable)
 
         def __enter__(self):
             return self

@@ -438,4 +438,36 @@ test('manager/transact', () => {
     equal([...to], [1, 2, 3, 4]);
 });
 
+test('manager/transact_async', async () => {
+    const log = manager.list('log');
+    const append = (...items) => log.extend(items);
+    equal(await manager.transact_async(() => {
+        append(1, 2);
+        return 'done';
+    }), 'done');
+    await Promise.all([3, 4, 5].map(n => manager.transact_async(() => append(n), {timeout: 60000})));
+    equal([...log], [1, 2, 3, 4, 5]);
+
+    await rejects(manager.transact_async(() => {
+        append(6);
+        throw new RangeError('changed my mind');
+    }), RangeError);
+    await rejects(manager.transact_async(() => log.pop(99)), Gio.IOErrorEnum, Gio.IOErrorEnum.NOT_FOUND);
+    await rejects(manager.transact_async(() => ({then: 1, catch: 2}), {late: 1}), TypeError);
+    await rejects(manager.transact_async(() => ({then: () => append(6)})), TypeError);
+
+    const transaction = manager.begin();
+    let runs = 0;
+    const later = manager.transact_async(() => append(++runs + 5));
+    await rejects(manager.transact_async(() => runs++, {timeout: 5}), Shmobj.Error, Shmobj.Error.BUSY);
+    const cancellable = new Gio.Cancellable();
+    const cancelled = manager.transact_async(() => runs++, {cancellable});
+    cancellable.cancel();
+    await rejects(cancelled, Gio.IOErrorEnum, Gio.IOErrorEnum.CANCELLED);
+    equal(runs, 0);
+    transaction.rollback();
+    await later;
+    equal([...log], [1, 2, 3, 4, 5, 6]);
+});
+
 run();

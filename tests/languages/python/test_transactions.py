@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Transactions over several objects from Python."""
 
+import asyncio
 import gc
 import os
 import threading
@@ -9,7 +10,7 @@ import unittest
 import gi
 
 gi.require_version("Shmobj", "1")
-from gi.repository import Gio, Shmobj
+from gi.repository import Gio, GLib, Shmobj
 
 import ctrl_c
 
@@ -140,6 +141,72 @@ class Transactions(unittest.TestCase):
         finish()
         with self.manager.transaction(timeout=LONG):
             self.move()
+
+    def test_coroutine(self):
+        async def main():
+            self.assertEqual(await self.manager.transact_async(lambda: self.todo.pop(0)), "a")
+            before = self.look()
+            with self.assertRaises(ZeroDivisionError):
+                await self.manager.transact_async(lambda: (self.move(), 1 // 0))
+            with self.assertRaises(Shmobj.Busy):  # of the function: it is not tried again
+                await self.manager.transact_async(self.raise_busy, LONG)
+            self.assertEqual(self.look(), before)
+
+        asyncio.run(main())
+
+    def raise_busy(self):
+        self.move()
+        raise Shmobj.Busy("no")
+
+    def test_coroutines_wait_in_order(self):
+        finish = self.begun_elsewhere()
+        ran = []
+
+        def start(number, *args):
+            return asyncio.create_task(self.manager.transact_async(lambda: (self.move(), ran.append(number)), *args))
+
+        async def main():
+            cancellable = Gio.Cancellable()
+            late = start(0, 0.01)
+            first = start(1)
+            behind = start(2, 0.01)
+            dropped, stopped, last = start(3), start(4, None, cancellable), start(5, LONG)
+            with self.assertRaises(Shmobj.Busy) as raised:
+                await late
+            self.assertIn(str(os.getpid()), str(raised.exception))
+            with self.assertRaises(Shmobj.Busy):
+                await behind
+            with self.assertRaises(Shmobj.Busy):
+                await start(6, 0)
+            dropped.cancel()
+            cancellable.cancel()
+            self.assertEqual(ran, [])
+            finish()
+            await asyncio.gather(first, last)
+            with self.assertRaises(Shmobj.Cancelled):
+                await stopped
+
+        asyncio.run(main())
+        self.assertEqual(ran, [1, 5])
+        self.assertEqual(self.done, ["a", "b"])
+
+    def test_callback_of_a_main_loop(self):
+        loop, errors = GLib.MainLoop(), []
+
+        def ended(manager, result):
+            try:
+                manager.transact_finish(result)
+            except Shmobj.Error as error:
+                errors.append(error)
+            loop.quit()
+
+        self.manager.transact_async(self.move, LONG, None, ended)
+        loop.run()
+        self.assertEqual((errors, self.done), ([], ["a"]))
+        self.manager.transact_async(lambda: (self.move(), self.manager.list("new")), callback=ended)
+        loop.run()
+        self.assertIn("new", str(errors[0]))
+        self.assertEqual(self.done, ["a"])
 
     def test_ctrl_c_while_waiting(self):
         self.begun_elsewhere()

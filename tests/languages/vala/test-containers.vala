@@ -295,6 +295,43 @@ void test_sync () {
   });
 }
 
+async int move_later (Shmobj.Manager manager, Shmobj.List from, Shmobj.List to) throws Error {
+  var runs = 0;
+
+  yield manager.transact_async (-1, (same) => {
+    assert (same == manager);
+    to.append (from.pop (0));
+    runs++;
+    return true;
+  });
+  try {
+    yield manager.transact_async (-1, () => {
+      to.append (from.pop (0));
+      runs++;
+      from.pop ();
+      return true;
+    });
+    assert_not_reached ();
+  } catch (IOError.NOT_FOUND error) {
+  }
+  return runs;
+}
+
+void test_transact_async () {
+  check ((manager) => {
+    var from = manager.open_list ("from"), to = manager.open_list ("to");
+    AsyncResult? result = null;
+
+    from.extend ({ "a", "b" });
+    move_later.begin (manager, from, to, (source, ready) => result = ready);
+    assert (from.get_length () == 2); /* not before the main loop runs */
+    while (result == null)
+      MainContext.default ().iteration (true);
+    assert (move_later.end (result) == 2);
+    assert (text (to) == "a" && from.get_length () == 1);
+  });
+}
+
 int main (string[] args) {
   Test.init (ref args);
   Test.add_func ("/vala/list/is-indexed-and-assigned-to", test_list);
@@ -309,5 +346,6 @@ int main (string[] args) {
   Test.add_func ("/vala/manager/opens-by-name", test_manager);
   Test.add_func ("/vala/manager/transacts", test_transact);
   Test.add_func ("/vala/manager/synchronises", test_sync);
+  Test.add_func ("/vala/manager/transacts-without-blocking", test_transact_async);
   return Test.run ();
 }
