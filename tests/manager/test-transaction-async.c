@@ -284,7 +284,6 @@ test_objects_are_let_go (Fixture *self, gconstpointer data)
 {
   Call call = { .fixture = self, .item = 1 };
   gpointer manager = self->manager;
-  g_autoptr (ShmobjManager) again = NULL;
 
   g_object_add_weak_pointer (manager, &manager);
   start (&call, -1, NULL);
@@ -405,7 +404,6 @@ test_sleeper_of_the_same_thread (Fixture *self, gconstpointer data)
 static void
 test_turn_is_not_used (Fixture *self, gconstpointer data)
 {
-  g_autoptr (GError) error = NULL;
   Call call = { .fixture = self, .item = 1 };
   pid_t pid = hold_elsewhere (self), late;
   Gate *gate = &manager_get_store (self->manager, NULL)->gate;
@@ -444,10 +442,10 @@ test_fair (Fixture *self, gconstpointer data)
         prctl (PR_SET_PDEATHSIG, SIGKILL);
         for (;;)
           {
-            g_autoptr (ShmobjTransaction) transaction =
-                shmobj_manager_begin (self->manager, -1, NULL, NULL);
+            ShmobjTransaction *transaction = shmobj_manager_begin (self->manager, -1, NULL, NULL);
 
             g_usleep (5000);
+            g_clear_object (&transaction);
           }
       }
   for (int i = 0; i < 10; i++)
