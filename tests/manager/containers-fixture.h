@@ -46,12 +46,27 @@ append (gpointer list, int number)
 }
 
 static inline void
-set_key (ShmobjDict *dict, const char *key, int number)
+set_value (ShmobjDict *dict, const char *key, GVariant *value)
 {
   g_autoptr (GError) error = NULL;
 
-  shmobj_dict_set (dict, g_variant_new_string (key), g_variant_new_int32 (number), &error);
+  shmobj_dict_set (dict, g_variant_new_string (key), value, &error);
   g_assert_no_error (error);
+}
+
+static inline void
+set_key (ShmobjDict *dict, const char *key, int number)
+{
+  set_value (dict, key, g_variant_new_int32 (number));
+}
+
+static inline void
+assert_key (ShmobjDict *dict, const char *key, const char *expected)
+{
+  g_autoptr (GVariant) value = shmobj_dict_lookup (dict, g_variant_new_string (key), NULL);
+  g_autofree char *text = value != NULL ? g_variant_print (value, TRUE) : g_strdup ("gone");
+
+  g_assert_cmpstr (text, ==, expected);
 }
 
 static inline void

@@ -17,24 +17,6 @@ on_failed (ShmobjDict *dict, const char *key, const GError *error, int *code)
 }
 
 static void
-set_value (ShmobjDict *dict, const char *key, GVariant *value)
-{
-  g_autoptr (GError) error = NULL;
-
-  shmobj_dict_set (dict, g_variant_new_string (key), value, &error);
-  g_assert_no_error (error);
-}
-
-static void
-assert_key (ShmobjDict *dict, const char *key, const char *expected)
-{
-  g_autoptr (GVariant) value = shmobj_dict_lookup (dict, g_variant_new_string (key), NULL);
-  g_autofree char *text = value != NULL ? g_variant_print (value, TRUE) : g_strdup ("gone");
-
-  g_assert_cmpstr (text, ==, expected);
-}
-
-static void
 assert_state (GAction *action, const char *expected)
 {
   g_autoptr (GVariant) state = g_action_get_state (action);

@@ -10,24 +10,6 @@
 #include <unistd.h>
 
 static void
-set_value (ShmobjDict *dict, const char *key, GVariant *value)
-{
-  g_autoptr (GError) error = NULL;
-
-  shmobj_dict_set (dict, g_variant_new_string (key), value, &error);
-  g_assert_no_error (error);
-}
-
-static void
-assert_key (ShmobjDict *dict, const char *key, const char *expected)
-{
-  g_autoptr (GVariant) value = shmobj_dict_lookup (dict, g_variant_new_string (key), NULL);
-  g_autofree char *text = value != NULL ? g_variant_print (value, TRUE) : g_strdup ("gone");
-
-  g_assert_cmpstr (text, ==, expected);
-}
-
-static void
 bind (ShmobjDict *dict, const char *key, Thing *thing, const char *property, ShmobjBindFlags flags)
 {
   g_autoptr (GError) error = NULL;

@@ -4,6 +4,7 @@
 
 #include <shmobj.h>
 
+#include "../remove-folder.h"
 #include "manager/address.h"
 #include "manager/manager-private.h"
 #include "manager/names.h"
@@ -45,22 +46,6 @@ cannot_open (const char *address, GQuark domain, int code, const char *says)
 }
 
 static void
-remove_manager (const char *path)
-{
-  GDir *entries = g_dir_open (path, 0, NULL);
-  const char *name;
-
-  while ((name = g_dir_read_name (entries)) != NULL)
-    {
-      g_autofree char *file = g_build_filename (path, name, NULL);
-
-      g_assert_cmpint (unlink (file), ==, 0);
-    }
-  g_dir_close (entries);
-  g_assert_cmpint (rmdir (path), ==, 0);
-}
-
-static void
 test_private_goes_with_its_user (void)
 {
   ShmobjManager *manager = open_manager (NULL), *other = open_manager (NULL);
@@ -96,7 +81,7 @@ test_named_is_one (void)
   first = open_manager ("session");
   list = shmobj_manager_open_list (first, "l", SHMOBJ_OPEN_EXISTING, NULL, NULL);
   g_assert_cmpint (shmobj_list_get_length (list, NULL), ==, 1);
-  remove_manager (path);
+  remove_folder (path);
 }
 
 static void
@@ -113,10 +98,10 @@ test_durable_keeps (void)
       g_assert_cmpint (shmobj_list_get_length (list, NULL), ==, i);
       g_assert_true (shmobj_list_append (list, g_variant_new_uint32 (i), NULL));
     }
-  remove_manager (path);
+  remove_folder (path);
   g_assert_cmpint (g_mkdir (path, 0700), ==, 0);
   g_object_unref (open_manager (path)); /* an empty directory will do */
-  remove_manager (path);
+  remove_folder (path);
   rmdir (root);
 }
 
@@ -284,7 +269,7 @@ test_what_the_killed_held_goes (void)
   manager = open_manager ("sweep"); /* alone */
   g_assert_cmpuint (count_nameless (manager), ==, 0);
   g_object_unref (manager);
-  remove_manager (path);
+  remove_folder (path);
 }
 
 static void
@@ -419,7 +404,7 @@ test_foreign_directories (void)
   chmod (loose, 0755);
   rewrite (loose, "something", "", 0); /* an empty one would be replaced */
   cannot_open ("loose", G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED, "755");
-  remove_manager (loose);
+  remove_folder (loose);
 
   if (geteuid () == 0)
     {
@@ -462,7 +447,7 @@ test_other_versions_are_not_touched (void)
 
   rewrite (path, "format", before, -1);
   g_object_unref (open_manager (path));
-  remove_manager (path);
+  remove_folder (path);
   rmdir (root);
 }
 
@@ -498,7 +483,7 @@ test_damaged_stores_are_refused (void)
   g_object_unref (open_manager (path));
   rewrite (path, "gate", "x", 1);
   cannot_open (path, SHMOBJ_ERROR, SHMOBJ_ERROR_CORRUPT, NULL);
-  remove_manager (path);
+  remove_folder (path);
   rmdir (root);
 }
 

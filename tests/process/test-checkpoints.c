@@ -11,6 +11,8 @@
 
 #include <shmobj.h>
 
+#include "../remove-folder.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -168,22 +170,6 @@ place_init (void)
   g_object_unref (open_list (manager));
   g_object_unref (manager);
   tale->step = 0;
-}
-
-static void
-remove_folder (const char *path)
-{
-  GDir *entries = g_dir_open (path, 0, NULL);
-  const char *name;
-
-  while ((name = g_dir_read_name (entries)) != NULL)
-    {
-      g_autofree char *file = g_build_filename (path, name, NULL);
-
-      g_assert_cmpint (unlink (file), ==, 0);
-    }
-  g_dir_close (entries);
-  g_assert_cmpint (rmdir (path), ==, 0);
 }
 
 static void

@@ -8,6 +8,8 @@
 
 #include <shmobj.h>
 
+#include "../remove-folder.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -88,17 +90,7 @@ place_init (Place *place)
 static void
 place_clear (Place *place)
 {
-  GDir *directory = g_dir_open (place->directory, 0, NULL);
-  const char *name;
-
-  while ((name = g_dir_read_name (directory)) != NULL)
-    {
-      g_autofree char *file = g_build_filename (place->directory, name, NULL);
-
-      g_unlink (file);
-    }
-  g_dir_close (directory);
-  g_rmdir (place->directory);
+  remove_folder (place->directory);
   g_free (place->directory);
   g_free (place->data);
   g_free (place->clean);
