@@ -18,7 +18,8 @@
  * its CPU, so he yields at once.
  *
  * A stopped owner (SIGSTOP, debugger) cannot be told from a slow one. It blocks the others until
- * their deadline.
+ * their deadline, and a moment longer: who was stopped together with him, or got no CPU either,
+ * finds his deadline past before the owner could go on.
  *
  * Tried: robust pthread mutexes. Twice as slow, and they lose a wake-up when a woken waiter is
  * killed after a third one took the mutex (1 to 8 of 1500 rounds).
@@ -36,6 +37,8 @@
 #define NAP_MIN_US 20
 #define NAP_MAX_US 1000
 #define GRACE_US 250000 /* for an owner who lost its CPU inside; 20 ms were too few under load */
+#define GRACE_NAPS                                                                                 \
+  200 /* and as many naps of ours: time also passes while we do not run ourselves */
 
 static gboolean
 try_take (Guard *guard, guint32 me, guint32 *seen)
@@ -52,6 +55,7 @@ guard_take_slowly (Guard *guard,
                    GuardStatistics *statistics)
 {
   gint64 start_us = 0;
+  guint naps = 0;
   guint32 seen;
 
   for (int i = 0; wait_may_spin () && i < SPINS; i++)
@@ -63,13 +67,14 @@ guard_take_slowly (Guard *guard,
 
   sched_yield ();
   for (long nap_us = NAP_MIN_US; !try_take (guard, me, &seen);
-       nap_us = MIN (nap_us * 2, NAP_MAX_US))
+       nap_us = MIN (nap_us * 2, NAP_MAX_US), naps++)
     {
       gint64 now_us = sys_now_us ();
 
       if (start_us == 0)
         start_us = now_us;
-      if (deadline_us >= 0 && now_us >= MAX (deadline_us, start_us + GRACE_US))
+      if (deadline_us >= 0 && naps >= GRACE_NAPS &&
+          now_us >= MAX (deadline_us, start_us + GRACE_US))
         return FALSE;
 
       atomic_fetch_add_explicit (&statistics->naps, 1, memory_order_relaxed);

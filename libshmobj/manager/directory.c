@@ -17,7 +17,9 @@
  * Private ones are called “.private-XXXXXX”. Who leaves one asks for the exclusive lock through a
  * new description (the old one may be shared with forked children) and removes the directory if he
  * gets it. Who comes at that moment finds it locked or gone: NOT_FOUND. What the killed left behind
- * is removed by whoever next makes a private one, in the same way, never by age or pid.
+ * is removed by whoever next makes a private one, in the same way, never by age or pid. He opens it
+ * by its name, and what he has open may be renamed to a manager in use before he has the lock; so
+ * having that he asks whether the name is still this directory's.
  *
  * Forks. The inherited descriptor keeps the directory alive for the child until it enters, with a
  * lock of its own, at its first use. At exit() a process leaves the private ones that it still has;
@@ -100,6 +102,17 @@ remove_files (const char *path, int fd)
   rmdir (path);
 }
 
+/* Is that still the name of what @fd has open? Who made it may have renamed it since. Under the
+ * exclusive lock the answer holds: a maker has the shared one until he has renamed. */
+static gboolean
+is_named (const char *path, int fd)
+{
+  struct stat named, seen;
+
+  return lstat (path, &named) == 0 && fstat (fd, &seen) == 0 && named.st_ino == seen.st_ino &&
+         named.st_dev == seen.st_dev;
+}
+
 /* Removes the directory (if not @dry_run) unless somebody uses it. TRUE: nobody does. */
 static gboolean
 remove_if_unused (const char *path, gboolean dry_run)
@@ -109,7 +122,7 @@ remove_if_unused (const char *path, gboolean dry_run)
 
   if (fd < 0)
     return FALSE;
-  unused = flock (fd, LOCK_EX | LOCK_NB) == 0 && is_linked (fd);
+  unused = flock (fd, LOCK_EX | LOCK_NB) == 0 && is_named (path, fd);
   if (unused && !dry_run)
     remove_files (path, fd);
   close (fd);

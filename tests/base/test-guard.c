@@ -51,6 +51,21 @@ take (Fixture *fixture, gint64 deadline_us)
                      &fixture->shared->statistics);
 }
 
+/* The guard's clock: ours goes on by this at each look. */
+static gint64 leap_us;
+
+gint64 __real_sys_now_us (void);
+
+gint64 __wrap_sys_now_us (void);
+
+gint64
+__wrap_sys_now_us (void)
+{
+  static gint64 leapt_us;
+
+  return __real_sys_now_us () + (leapt_us += leap_us);
+}
+
 static void
 test_exclusion (Fixture *fixture, gconstpointer data)
 {
@@ -129,6 +144,22 @@ test_stopped_owner (Fixture *fixture, gconstpointer data)
   g_assert_true (take (fixture, 0));
 }
 
+/* Who did not run himself for hours still gives the owner a while, and does not call him stopped at
+ * his second look. */
+static void
+test_time_leaps (Fixture *fixture, gconstpointer data)
+{
+  pid_t pid = start_owner (fixture);
+
+  leap_us = G_TIME_SPAN_HOUR;
+  g_assert_false (take (fixture, 0));
+  leap_us = 0;
+  g_assert_cmpuint (fixture->shared->statistics.naps, >=, 100);
+  kill (pid, SIGKILL);
+  waitpid (pid, NULL, 0);
+  g_assert_true (take (fixture, 0));
+}
+
 /* Owners are killed inside, at random; the others go on, one at a time. */
 static void
 test_random_kills (Fixture *fixture, gconstpointer data)
@@ -190,6 +221,7 @@ main (int argc, char *argv[])
   ADD ("one-at-a-time", test_exclusion);
   ADD ("dead-owner-is-replaced", test_dead_owner);
   ADD ("stopped-owner-keeps-it-past-the-deadline", test_stopped_owner);
+  ADD ("who-did-not-run-himself-is-patient", test_time_leaps);
   ADD ("random-kills-never-stall-the-others", test_random_kills);
 
   return g_test_run ();

@@ -8,6 +8,8 @@
 #include "sanitizer.h"
 
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -125,6 +127,45 @@ in_pool (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
   g_task_return_boolean (task, TRUE);
 }
 
+/* The text of a file of /proc about one of our threads; "" when it has ended. */
+static char *
+read_of_thread (const char *thread, const char *file)
+{
+  g_autofree char *path = g_build_filename ("/proc/self/task", thread, file, NULL);
+  char *text = NULL;
+
+  return g_file_get_contents (path, &text, NULL, NULL) ? text : g_strdup ("");
+}
+
+/* Does any thread but this one run? */
+static gboolean
+others_run (void)
+{
+  g_autoptr (GDir) threads = g_dir_open ("/proc/self/task", 0, NULL);
+  gboolean running = FALSE;
+  const char *thread;
+
+  while (!running && (thread = g_dir_read_name (threads)) != NULL)
+    if (atoi (thread) != getpid ())
+      {
+        g_autofree char *stat = read_of_thread (thread, "stat");
+        const char *state = strrchr (stat, ')');
+
+        running = state != NULL && state[2] != 'S';
+      }
+  return running;
+}
+
+/* GLib 2.74 has one lock for the notifications of all GObjects, and a child that is forked while
+ * GDBus's thread is inside hangs at its first property. No reply is on its way here, so once that
+ * thread sleeps it does so for good. */
+static void
+await_sleep_of_others (void)
+{
+  while (others_run ())
+    g_usleep (1000);
+}
+
 static void
 use_gdbus_and_threads (GDBusConnection **bus)
 {
@@ -138,6 +179,7 @@ use_gdbus_and_threads (GDBusConnection **bus)
                                        "ListNames", NULL, NULL, 0, -1, NULL, &error);
   g_assert_no_error (error);
   g_task_run_in_thread_sync (task, in_pool);
+  await_sleep_of_others ();
 }
 
 static void
