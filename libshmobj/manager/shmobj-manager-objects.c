@@ -21,7 +21,7 @@
 #include "manager/manager-private.h"
 #include "manager/names.h"
 #include "manager/nameless.h"
-#include "objects/lock-private.h"
+#include "objects/placed.h"
 #include "objects/queue-private.h"
 #include "objects/shared-memory-private.h"
 
@@ -35,7 +35,7 @@
 typedef struct
 {
   ObjectHeader object;
-  guint64 cell; /* of a lock or an event */
+  guint64 cell; /* of what is in the arena */
 } ObjectRecord;
 
 typedef struct
@@ -94,13 +94,27 @@ make_object (Making *making, guint64 id, GError **error)
   return making->object != NULL;
 }
 
+/* Those that live in the manager's arena. */
+static const struct
+{
+  CellKind cell;
+  GType (*type) (void);
+} placed_kinds[] = {
+  [KIND_LOCK] = { CELL_LOCK, shmobj_lock_get_type },
+  [KIND_EVENT] = { CELL_EVENT, shmobj_event_get_type },
+};
+
+static gboolean
+is_placed (ObjectKind kind)
+{
+  return (guint) kind < G_N_ELEMENTS (placed_kinds) && placed_kinds[kind].type != NULL;
+}
+
 static gboolean
 take_cell (Making *making, GError **error)
 {
-  CellKind cell_kind = making->kind == KIND_LOCK ? CELL_LOCK : CELL_EVENT;
-
   if (making->record.cell == 0) /* the function may run again */
-    making->record.cell = arena_take_cell (making->arena, cell_kind, error);
+    making->record.cell = arena_take_cell (making->arena, placed_kinds[making->kind].cell, error);
   return making->record.cell != 0;
 }
 
@@ -109,9 +123,8 @@ create_object (StoreTxn *txn, guint64 id, gpointer data, GError **error)
 {
   Making *making = data;
   guint8 key[ROW_KEY_PREFIX];
-  gboolean in_arena = making->kind == KIND_LOCK || making->kind == KIND_EVENT;
 
-  if (in_arena ? !take_cell (making, error) : !make_object (making, id, error))
+  if (is_placed (making->kind) ? !take_cell (making, error) : !make_object (making, id, error))
     return FALSE;
 
   making->record.object.kind = making->kind;
@@ -150,9 +163,8 @@ open_in_arena (Making *making, Store *store, guint64 id, GError **error)
 
   if (record.cell == 0 && !read_record (store, id, &record, error))
     return NULL;
-  return making->kind == KIND_LOCK
-             ? (GObject *) shmobj_lock_new_in_arena (making->arena, record.cell, error)
-             : (GObject *) shmobj_event_new_in_arena (making->arena, record.cell, error);
+  return placed_new_in_arena (placed_kinds[making->kind].type (), making->arena, record.cell,
+                              error);
 }
 
 static GObject *
@@ -162,7 +174,7 @@ open_made (Making *making, Store *store, guint64 id, GError **error)
 
   if (making->object != NULL)
     return g_steal_pointer (&making->object);
-  if (making->kind == KIND_LOCK || making->kind == KIND_EVENT)
+  if (is_placed (making->kind))
     return open_in_arena (making, store, id, error);
 
   file_name (file, id, making->kind);
@@ -226,7 +238,7 @@ begin (Making *making, GError **error)
                    "A %s cannot be opened for reading only", kind_to_string (making->kind));
       return FALSE;
     }
-  if (making->kind == KIND_LOCK || making->kind == KIND_EVENT)
+  if (is_placed (making->kind))
     {
       making->arena = manager_get_arena (making->manager, error);
       return making->arena != NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Places: the part that Lock, Event and all small classes have in common.
+/* Places: where the small objects live (objects/placed.c is the rest that they have in common).
  *
  * A place is empty until its class makes the object (objects/lazy-init.h says when) or opens one
  * that exists, by its offset or from a handle; then it keeps that for good. The class sees to it

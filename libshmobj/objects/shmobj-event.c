@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* ShmobjEvent: base/event.c as an object, in a place of an arena (objects/place.c).
+/* ShmobjEvent: base/event.c as an object, in a place of an arena (objects/placed.c).
  *
  * What matters when processes die is in base/event.c. Here are the time-outs and cancellables, the
  * errors, and the asynchronous form (objects/watch.c). Whoever waits needs to be no participant:
@@ -10,15 +10,9 @@
 #include "objects/shmobj-event.h"
 
 #include "base/event.h"
-#include "base/shmobj-error.h"
-#include "objects/bell-fd.h"
-#include "objects/handle.h"
-#include "objects/lazy-init.h"
 #include "objects/lock-private.h"
-#include "objects/place.h"
+#include "objects/placed.h"
 #include "objects/shmobj-bindings.h"
-#include "objects/shmobj-shareable.h"
-#include "objects/watch.h"
 
 #include <errno.h>
 
@@ -39,12 +33,8 @@
  */
 struct _ShmobjEvent
 {
-  GObject parent_instance;
-
-  LazyInit lazy;
-  Place place;
+  Placed placed;
   Event event; /* what base/event.c needs, pointing into the place */
-  BellFd polled;
 };
 
 /* What an asynchronous wait remembers. */
@@ -54,40 +44,23 @@ typedef struct
   gint64 timeout_us;
 } Waiting;
 
-typedef enum
-{
-  PROP_OWN_SEGMENT = 1,
-} ShmobjEventProperty;
-
-static GParamSpec *properties[PROP_OWN_SEGMENT + 1];
-
-static void shmobj_event_initable (GInitableIface *iface);
-static void shmobj_event_shareable (ShmobjShareableInterface *iface);
-
-G_DEFINE_FINAL_TYPE_WITH_CODE (ShmobjEvent,
-                               shmobj_event,
-                               G_TYPE_OBJECT,
-                               G_IMPLEMENT_INTERFACE (G_TYPE_INITABLE, shmobj_event_initable)
-                                   G_IMPLEMENT_INTERFACE (SHMOBJ_TYPE_SHAREABLE,
-                                                          shmobj_event_shareable))
+G_DEFINE_FINAL_TYPE_WITH_CODE (ShmobjEvent, shmobj_event, G_TYPE_OBJECT, PLACED_INTERFACES)
 
 static gboolean
-create (gpointer data, GError **error)
+attach (gpointer data, gboolean is_new, GError **error)
 {
   ShmobjEvent *self = data;
 
-  if (!place_make (&self->place, error))
-    return FALSE;
-  self->event.shared = arena_object_content (&self->place.object);
-  self->event.bell = arena_bell (self->place.object.arena);
+  self->event.shared = arena_object_content (&self->placed.place.object);
+  self->event.bell = arena_bell (placed_arena (self));
   return TRUE;
 }
 
-static gboolean
-shmobj_event_ensure_init (ShmobjEvent *self, GError **error)
-{
-  return lazy_init_ensure (&self->lazy, create, self, error);
-}
+PLACED_HANDLE_CLASS (event, "Event")
+
+static const PlacedClass event_class = {
+  .name = "Event", .thing = "event", .kind = CELL_EVENT, .attach = attach
+};
 
 /**
  * shmobj_event_new:
@@ -106,14 +79,6 @@ ShmobjEvent *
 shmobj_event_new (GError **error)
 {
   return g_initable_new (SHMOBJ_TYPE_EVENT, NULL, error, NULL);
-}
-
-ShmobjEvent *
-shmobj_event_new_in_arena (Arena *arena, guint64 offset, GError **error)
-{
-  g_autoptr (ShmobjEvent) self = g_object_new (SHMOBJ_TYPE_EVENT, NULL);
-
-  return place_open (&self->place, arena, offset, error) ? g_steal_pointer (&self) : NULL;
 }
 
 /**
@@ -135,7 +100,7 @@ shmobj_event_set (ShmobjEvent *self, GError **error)
 {
   g_return_val_if_fail (SHMOBJ_IS_EVENT (self), FALSE);
 
-  if (!shmobj_event_ensure_init (self, error))
+  if (!placed_ensure (self, error))
     return FALSE;
   event_set (&self->event);
   return TRUE;
@@ -159,7 +124,7 @@ shmobj_event_clear (ShmobjEvent *self, GError **error)
 {
   g_return_val_if_fail (SHMOBJ_IS_EVENT (self), FALSE);
 
-  if (!shmobj_event_ensure_init (self, error))
+  if (!placed_ensure (self, error))
     return FALSE;
   event_clear (&self->event);
   return TRUE;
@@ -180,12 +145,12 @@ shmobj_event_is_set (ShmobjEvent *self)
 {
   g_return_val_if_fail (SHMOBJ_IS_EVENT (self), FALSE);
 
-  return shmobj_event_ensure_init (self, NULL) && event_is_set (&self->event);
+  return placed_ensure (self, NULL) && event_is_set (&self->event);
 }
 
 /* An error for each result but EVENT_SET; errno may belong to it. */
 static gboolean
-conclude (EventResult result, gint64 timeout_us, GError **error)
+conclude (ShmobjEvent *self, EventResult result, gint64 timeout_us, GError **error)
 {
   int code = errno;
   g_autofree char *time = NULL;
@@ -193,12 +158,9 @@ conclude (EventResult result, gint64 timeout_us, GError **error)
   if (result == EVENT_SET)
     return TRUE;
   if (result == EVENT_CANCELLED)
-    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED,
-                         "Waiting for the event was cancelled");
+    placed_set_cancelled (self, error);
   else if (result == EVENT_FAILED)
-    g_set_error (error, G_IO_ERROR, g_io_error_from_errno (code),
-                 "Cannot wait for the event with a cancellable, which needs a descriptor: %s",
-                 g_strerror (code));
+    placed_set_no_descriptor (self, code, error);
   else
     {
       time = place_describe_time (MAX (timeout_us, 0));
@@ -214,28 +176,15 @@ look_for_poller (ShmobjEvent *self)
 {
   gboolean is_set = event_is_set (&self->event);
 
-  if (!is_set && bell_fd_quiet (&self->polled))
+  if (!is_set && placed_quiet (self))
     is_set = event_look (&self->event, event_begin (&self->event));
   return is_set ? EVENT_SET : EVENT_TIMED_OUT;
 }
 
-static EventResult
-wait_with_cancellable (ShmobjEvent *self, gint64 deadline_us, GCancellable *cancellable)
+static int
+wait_or_fd (gpointer data, gint64 deadline_us, int other_fd)
 {
-  GPollFD poll_fd;
-  EventResult result;
-  int code;
-
-  if (!g_cancellable_make_pollfd (cancellable, &poll_fd))
-    {
-      errno = EMFILE;
-      return EVENT_FAILED;
-    }
-  result = event_wait_or_fd (&self->event, deadline_us, poll_fd.fd);
-  code = errno;
-  g_cancellable_release_fd (cancellable);
-  errno = code;
-  return result;
+  return event_wait_or_fd (&((ShmobjEvent *) data)->event, deadline_us, other_fd);
 }
 
 /**
@@ -264,7 +213,7 @@ shmobj_event_wait (ShmobjEvent *self, gint64 timeout_us, GCancellable *cancellab
 
   g_return_val_if_fail (SHMOBJ_IS_EVENT (self), FALSE);
 
-  if (!shmobj_event_ensure_init (self, error) ||
+  if (!placed_ensure (self, error) ||
       (cancellable != NULL && g_cancellable_set_error_if_cancelled (cancellable, error)))
     return FALSE;
   if (event_is_set (&self->event))
@@ -273,8 +222,9 @@ shmobj_event_wait (ShmobjEvent *self, gint64 timeout_us, GCancellable *cancellab
   deadline_us = wait_deadline (timeout_us);
   result = timeout_us == 0       ? look_for_poller (self)
            : cancellable == NULL ? event_wait (&self->event, deadline_us, FALSE)
-                                 : wait_with_cancellable (self, deadline_us, cancellable);
-  return conclude (result, timeout_us, error);
+                                 : (EventResult) placed_wait_with (self, cancellable, deadline_us,
+                                                                   wait_or_fd, EVENT_FAILED);
+  return conclude (self, result, timeout_us, error);
 }
 
 gboolean
@@ -288,12 +238,12 @@ shmobj_event_wait_interruptible (ShmobjEvent *self,
   g_return_val_if_fail (SHMOBJ_IS_EVENT (self), FALSE);
 
   *interrupted = FALSE;
-  if (!shmobj_event_ensure_init (self, error))
+  if (!placed_ensure (self, error))
     return FALSE;
   result = timeout_us == 0 ? look_for_poller (self)
                            : event_wait (&self->event, wait_deadline (timeout_us), TRUE);
   *interrupted = result == EVENT_INTERRUPTED;
-  return !*interrupted && conclude (result, timeout_us, error);
+  return !*interrupted && conclude (self, result, timeout_us, error);
 }
 
 static gboolean
@@ -308,10 +258,8 @@ look (GTask *task, WatchReason reason)
 
   if (reason == WATCH_LOOK && !event_look (&self->event, waiting->begun))
     return FALSE;
-  if (conclude (result, waiting->timeout_us, &error))
-    g_task_return_boolean (task, TRUE);
-  else
-    g_task_return_error (task, error);
+  conclude (self, result, waiting->timeout_us, &error);
+  placed_task_return (task, error);
   return TRUE;
 }
 
@@ -336,28 +284,21 @@ shmobj_event_wait_async (ShmobjEvent *self,
                          GAsyncReadyCallback callback,
                          gpointer user_data)
 {
-  g_autoptr (GTask) task = NULL;
-  g_autoptr (GError) error = NULL;
+  GError *error = NULL;
   Waiting *waiting;
+  gboolean is_set;
+  GTask *task;
 
   g_return_if_fail (SHMOBJ_IS_EVENT (self));
 
-  task = g_task_new (self, cancellable, callback, user_data);
-  g_task_set_source_tag (task, shmobj_event_wait_async);
-  g_task_set_check_cancellable (task, FALSE); /* what happened first counts */
+  task = placed_task (self, cancellable, callback, user_data, shmobj_event_wait_async);
   waiting = g_new0 (Waiting, 1);
   g_task_set_task_data (task, waiting, g_free);
   waiting->timeout_us = timeout_us;
-  if (shmobj_event_ensure_init (self, NULL))
+  if (placed_ensure (self, NULL))
     waiting->begun = event_begin (&self->event);
-
-  if (shmobj_event_wait (self, 0, cancellable, &error))
-    g_task_return_boolean (task, TRUE);
-  else if (timeout_us == 0 || !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
-    g_task_return_error (task, g_steal_pointer (&error));
-  else
-    watch_start (g_steal_pointer (&task), self->place.object.arena, wait_deadline (timeout_us),
-                 look);
+  is_set = shmobj_event_wait (self, 0, cancellable, &error);
+  placed_task_go_on (task, is_set, error, timeout_us, look);
 }
 
 /**
@@ -401,79 +342,9 @@ shmobj_event_wait_finish (ShmobjEvent *self, GAsyncResult *result, GError **erro
 int
 shmobj_event_get_fd (ShmobjEvent *self, GError **error)
 {
-  int fd;
-
   g_return_val_if_fail (SHMOBJ_IS_EVENT (self), -1);
 
-  if (!shmobj_event_ensure_init (self, error))
-    return -1;
-  g_mutex_lock (&self->lazy.lock);
-  fd = bell_fd_get (&self->polled, self->event.bell, error);
-  g_mutex_unlock (&self->lazy.lock);
-  return fd;
-}
-
-static GVariant *
-shmobj_event_to_handle (ShmobjShareable *shareable, GUnixFDList *fds, GError **error)
-{
-  ShmobjEvent *self = SHMOBJ_EVENT (shareable);
-
-  if (!shmobj_event_ensure_init (self, error))
-    return NULL;
-  return place_to_handle (&self->place, "Event", fds, error);
-}
-
-static GObject *
-event_from_handle (GVariant *handle_properties, int *fds, gsize n_fds, GError **error)
-{
-  g_autoptr (ShmobjEvent) self = g_object_new (SHMOBJ_TYPE_EVENT, NULL);
-
-  if (!place_from_handle (&self->place, handle_properties, fds, n_fds, error))
-    return NULL;
-  return G_OBJECT (g_steal_pointer (&self));
-}
-
-HANDLE_CLASS (event, "Event", shmobj_event_get_type, event_from_handle)
-
-static gboolean
-shmobj_event_initable_init (GInitable *initable, GCancellable *cancellable, GError **error)
-{
-  return shmobj_event_ensure_init (SHMOBJ_EVENT (initable), error);
-}
-
-static void
-shmobj_event_initable (GInitableIface *iface)
-{
-  iface->init = shmobj_event_initable_init;
-}
-
-static void
-shmobj_event_shareable (ShmobjShareableInterface *iface)
-{
-  iface->to_handle = shmobj_event_to_handle;
-}
-
-static void
-shmobj_event_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
-{
-  g_value_set_boolean (value, SHMOBJ_EVENT (object)->place.own_segment);
-}
-
-static void
-shmobj_event_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
-{
-  SHMOBJ_EVENT (object)->place.own_segment = g_value_get_boolean (value);
-}
-
-static void
-shmobj_event_finalize (GObject *object)
-{
-  ShmobjEvent *self = SHMOBJ_EVENT (object);
-
-  bell_fd_clear (&self->polled);
-  place_clear (&self->place);
-  g_mutex_clear (&self->lazy.lock);
-  G_OBJECT_CLASS (shmobj_event_parent_class)->finalize (object);
+  return placed_get_fd (self, error);
 }
 
 static void
@@ -481,9 +352,7 @@ shmobj_event_class_init (ShmobjEventClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
 
-  object_class->get_property = shmobj_event_get_property;
-  object_class->set_property = shmobj_event_set_property;
-  object_class->finalize = shmobj_event_finalize;
+  placed_class_init (object_class);
 
   /**
    * ShmobjEvent:own-segment:
@@ -494,16 +363,11 @@ shmobj_event_class_init (ShmobjEventClass *klass)
    *
    * Since: 1.0
    */
-  properties[PROP_OWN_SEGMENT] =
-      g_param_spec_boolean ("own-segment", NULL, NULL, FALSE,
-                            G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
-  g_object_class_install_properties (object_class, G_N_ELEMENTS (properties), properties);
+  g_object_class_install_property (object_class, PLACED_OWN_SEGMENT, placed_own_segment ());
 }
 
 static void
 shmobj_event_init (ShmobjEvent *self)
 {
-  g_mutex_init (&self->lazy.lock);
-  place_init (&self->place, CELL_EVENT);
-  self->polled = BELL_FD_INIT;
+  placed_init (self, &event_class);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* ShmobjLock: base/lock.c as an object, in a place of an arena (objects/place.c).
+/* ShmobjLock: base/lock.c as an object, in a place of an arena (objects/placed.c).
  *
  * Everything that matters when processes die is in base/lock.c. Here are the time-outs and
  * cancellables, the errors, and the asynchronous form (objects/watch.c).
@@ -16,15 +16,9 @@
 #include "objects/shmobj-lock.h"
 
 #include "base/lock.h"
-#include "base/shmobj-error.h"
-#include "objects/bell-fd.h"
-#include "objects/handle.h"
-#include "objects/lazy-init.h"
 #include "objects/lock-private.h"
-#include "objects/place.h"
+#include "objects/placed.h"
 #include "objects/shmobj-bindings.h"
-#include "objects/shmobj-shareable.h"
-#include "objects/watch.h"
 
 #include <errno.h>
 
@@ -50,56 +44,34 @@
  */
 struct _ShmobjLock
 {
-  GObject parent_instance;
-
-  LazyInit lazy;
-  Place place;
+  Placed placed;
   Lock lock; /* what base/lock.c needs, pointing into the place */
-  BellFd polled;
 };
 
-typedef enum
-{
-  PROP_OWN_SEGMENT = 1,
-} ShmobjLockProperty;
-
-static GParamSpec *properties[PROP_OWN_SEGMENT + 1];
-
-static void shmobj_lock_initable (GInitableIface *iface);
-static void shmobj_lock_shareable (ShmobjShareableInterface *iface);
-
-G_DEFINE_FINAL_TYPE_WITH_CODE (ShmobjLock,
-                               shmobj_lock,
-                               G_TYPE_OBJECT,
-                               G_IMPLEMENT_INTERFACE (G_TYPE_INITABLE, shmobj_lock_initable)
-                                   G_IMPLEMENT_INTERFACE (SHMOBJ_TYPE_SHAREABLE,
-                                                          shmobj_lock_shareable))
+G_DEFINE_FINAL_TYPE_WITH_CODE (ShmobjLock, shmobj_lock, G_TYPE_OBJECT, PLACED_INTERFACES)
 
 static gboolean
-create (gpointer data, GError **error)
+attach (gpointer data, gboolean is_new, GError **error)
 {
   ShmobjLock *self = data;
 
-  if (!place_make (&self->place, error))
-    return FALSE;
-  self->lock.shared = arena_object_content (&self->place.object);
-  self->lock.participants = arena_participants (self->place.object.arena);
-  self->lock.bell = arena_bell (self->place.object.arena);
+  self->lock.shared = arena_object_content (&self->placed.place.object);
+  self->lock.participants = arena_participants (placed_arena (self));
+  self->lock.bell = arena_bell (placed_arena (self));
   return TRUE;
 }
 
-static gboolean
-shmobj_lock_ensure_init (ShmobjLock *self, GError **error)
-{
-  return lazy_init_ensure (&self->lazy, create, self, error);
-}
+PLACED_HANDLE_CLASS (lock, "Lock")
+
+static const PlacedClass lock_class = {
+  .name = "Lock", .thing = "lock", .kind = CELL_LOCK, .attach = attach
+};
 
 /* Our token, or 0 with an error. */
 static inline guint32
 begin (ShmobjLock *self, GError **error)
 {
-  return shmobj_lock_ensure_init (self, error) ? participants_me (self->lock.participants, error)
-                                               : 0;
+  return placed_ensure (self, error) ? participants_me (self->lock.participants, error) : 0;
 }
 
 /**
@@ -121,14 +93,6 @@ shmobj_lock_new (GError **error)
   return g_initable_new (SHMOBJ_TYPE_LOCK, NULL, error, NULL);
 }
 
-ShmobjLock *
-shmobj_lock_new_in_arena (Arena *arena, guint64 offset, GError **error)
-{
-  g_autoptr (ShmobjLock) self = g_object_new (SHMOBJ_TYPE_LOCK, NULL);
-
-  return place_open (&self->place, arena, offset, error) ? g_steal_pointer (&self) : NULL;
-}
-
 static void
 set_timed_out (ShmobjLock *self, gint64 timeout_us, GError **error)
 {
@@ -137,14 +101,6 @@ set_timed_out (ShmobjLock *self, gint64 timeout_us, GError **error)
 
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT,
                "The lock was not to be had within %s: %s holds it", time, who);
-}
-
-static void
-set_no_descriptor (int code, GError **error)
-{
-  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (code),
-               "Cannot wait for the lock with a cancellable, which needs a descriptor: %s",
-               g_strerror (code));
 }
 
 /* An error for each result that is not the lock; errno may belong to it. */
@@ -156,40 +112,29 @@ conclude (ShmobjLock *self, LockResult result, gint64 timeout_us, GError **error
   if (LOCK_IS_TAKEN (result))
     return TRUE;
   if (result == LOCK_CANCELLED)
-    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED,
-                         "Waiting for the lock was cancelled");
+    placed_set_cancelled (self, error);
   else if (result == LOCK_FAILED)
-    set_no_descriptor (code, error);
+    placed_set_no_descriptor (self, code, error);
   else
     set_timed_out (self, timeout_us, error);
   return FALSE;
 }
 
-static LockResult
-take_with_cancellable (ShmobjLock *self, guint32 me, gint64 deadline_us, GCancellable *cancellable)
+static int
+take_or_fd (gpointer data, gint64 deadline_us, int other_fd)
 {
-  GPollFD poll_fd;
-  LockResult result;
-  int code;
+  ShmobjLock *self = data;
+  guint32 me = participants_token (self->lock.participants);
 
-  if (!g_cancellable_make_pollfd (cancellable, &poll_fd))
-    {
-      errno = EMFILE;
-      return LOCK_FAILED;
-    }
-  result = lock_take_or_fd (&self->lock, me, deadline_us, poll_fd.fd);
-  code = errno;
-  g_cancellable_release_fd (cancellable);
-  errno = code;
-  return result;
+  return lock_take_or_fd (&self->lock, me, deadline_us, other_fd);
 }
 
 /* After a try in vain: once more, where somebody polls. */
 static LockResult
 look_for_poller (ShmobjLock *self, guint32 me)
 {
-  return bell_fd_quiet (&self->polled) ? lock_look (&self->lock, me)
-                                       : lock_take_slowly (&self->lock, me, 0, FALSE);
+  return placed_quiet (self) ? lock_look (&self->lock, me)
+                             : lock_take_slowly (&self->lock, me, 0, FALSE);
 }
 
 static gboolean
@@ -197,10 +142,11 @@ acquire_slowly (
     ShmobjLock *self, guint32 me, gint64 timeout_us, GCancellable *cancellable, GError **error)
 {
   gint64 deadline_us = wait_deadline (timeout_us);
-  LockResult result = timeout_us == 0 ? look_for_poller (self, me)
-                      : cancellable == NULL
-                          ? lock_take_slowly (&self->lock, me, deadline_us, FALSE)
-                          : take_with_cancellable (self, me, deadline_us, cancellable);
+  LockResult result =
+      timeout_us == 0 ? look_for_poller (self, me)
+      : cancellable == NULL
+          ? lock_take_slowly (&self->lock, me, deadline_us, FALSE)
+          : (LockResult) placed_wait_with (self, cancellable, deadline_us, take_or_fd, LOCK_FAILED);
 
   return conclude (self, result, timeout_us, error);
 }
@@ -273,7 +219,7 @@ look (GTask *task, WatchReason reason)
   if (reason == WATCH_CANCELLED)
     {
       g_clear_error (&error);
-      g_set_error (&error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "Waiting for the lock was cancelled");
+      placed_set_cancelled (self, &error);
     }
   else if (me != 0 && reason == WATCH_TIMED_OUT)
     set_timed_out (self, *(gint64 *) g_task_get_task_data (task), &error);
@@ -282,10 +228,7 @@ look (GTask *task, WatchReason reason)
 
   if (me != 0)
     lock_stop_looking (&self->lock, me);
-  if (error != NULL)
-    g_task_return_error (task, error);
-  else
-    g_task_return_boolean (task, TRUE);
+  placed_task_return (task, error);
   return TRUE;
 }
 
@@ -311,24 +254,16 @@ shmobj_lock_acquire_async (ShmobjLock *self,
                            GAsyncReadyCallback callback,
                            gpointer user_data)
 {
-  g_autoptr (GTask) task = NULL;
   GError *error = NULL;
+  gboolean taken;
+  GTask *task;
 
   g_return_if_fail (SHMOBJ_IS_LOCK (self));
 
-  task = g_task_new (self, cancellable, callback, user_data);
-  g_task_set_source_tag (task, shmobj_lock_acquire_async);
-  g_task_set_check_cancellable (task, FALSE); /* else it could hold the lock and say otherwise */
+  task = placed_task (self, cancellable, callback, user_data, shmobj_lock_acquire_async);
   g_task_set_task_data (task, g_memdup2 (&timeout_us, sizeof timeout_us), g_free);
-
-  if (shmobj_lock_acquire (self, 0, cancellable, &error))
-    g_task_return_boolean (task, TRUE);
-  else if (timeout_us == 0 || !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
-    g_task_return_error (task, g_steal_pointer (&error));
-  else
-    watch_start (g_steal_pointer (&task), self->place.object.arena, wait_deadline (timeout_us),
-                 look);
-  g_clear_error (&error);
+  taken = shmobj_lock_acquire (self, 0, cancellable, &error);
+  placed_task_go_on (task, taken, error, timeout_us, look);
 }
 
 /**
@@ -373,16 +308,9 @@ shmobj_lock_acquire_finish (ShmobjLock *self, GAsyncResult *result, GError **err
 int
 shmobj_lock_get_fd (ShmobjLock *self, GError **error)
 {
-  int fd;
-
   g_return_val_if_fail (SHMOBJ_IS_LOCK (self), -1);
 
-  if (!shmobj_lock_ensure_init (self, error))
-    return -1;
-  g_mutex_lock (&self->lazy.lock);
-  fd = bell_fd_get (&self->polled, self->lock.bell, error);
-  g_mutex_unlock (&self->lazy.lock);
-  return fd;
+  return placed_get_fd (self, error);
 }
 
 static void
@@ -504,77 +432,12 @@ shmobj_lock_is_owned (ShmobjLock *self)
   return me != 0 && lock_owner (&self->lock) == me;
 }
 
-static GVariant *
-shmobj_lock_to_handle (ShmobjShareable *shareable, GUnixFDList *fds, GError **error)
-{
-  ShmobjLock *self = SHMOBJ_LOCK (shareable);
-
-  if (!shmobj_lock_ensure_init (self, error))
-    return NULL;
-  return place_to_handle (&self->place, "Lock", fds, error);
-}
-
-static GObject *
-lock_from_handle (GVariant *handle_properties, int *fds, gsize n_fds, GError **error)
-{
-  g_autoptr (ShmobjLock) self = g_object_new (SHMOBJ_TYPE_LOCK, NULL);
-
-  if (!place_from_handle (&self->place, handle_properties, fds, n_fds, error))
-    return NULL;
-  return G_OBJECT (g_steal_pointer (&self));
-}
-
-HANDLE_CLASS (lock, "Lock", shmobj_lock_get_type, lock_from_handle)
-
-static gboolean
-shmobj_lock_initable_init (GInitable *initable, GCancellable *cancellable, GError **error)
-{
-  return shmobj_lock_ensure_init (SHMOBJ_LOCK (initable), error);
-}
-
-static void
-shmobj_lock_initable (GInitableIface *iface)
-{
-  iface->init = shmobj_lock_initable_init;
-}
-
-static void
-shmobj_lock_shareable (ShmobjShareableInterface *iface)
-{
-  iface->to_handle = shmobj_lock_to_handle;
-}
-
-static void
-shmobj_lock_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
-{
-  g_value_set_boolean (value, SHMOBJ_LOCK (object)->place.own_segment);
-}
-
-static void
-shmobj_lock_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
-{
-  SHMOBJ_LOCK (object)->place.own_segment = g_value_get_boolean (value);
-}
-
-static void
-shmobj_lock_finalize (GObject *object)
-{
-  ShmobjLock *self = SHMOBJ_LOCK (object);
-
-  bell_fd_clear (&self->polled);
-  place_clear (&self->place);
-  g_mutex_clear (&self->lazy.lock);
-  G_OBJECT_CLASS (shmobj_lock_parent_class)->finalize (object);
-}
-
 static void
 shmobj_lock_class_init (ShmobjLockClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
 
-  object_class->get_property = shmobj_lock_get_property;
-  object_class->set_property = shmobj_lock_set_property;
-  object_class->finalize = shmobj_lock_finalize;
+  placed_class_init (object_class);
 
   /**
    * ShmobjLock:own-segment:
@@ -585,16 +448,11 @@ shmobj_lock_class_init (ShmobjLockClass *klass)
    *
    * Since: 1.0
    */
-  properties[PROP_OWN_SEGMENT] =
-      g_param_spec_boolean ("own-segment", NULL, NULL, FALSE,
-                            G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
-  g_object_class_install_properties (object_class, G_N_ELEMENTS (properties), properties);
+  g_object_class_install_property (object_class, PLACED_OWN_SEGMENT, placed_own_segment ());
 }
 
 static void
 shmobj_lock_init (ShmobjLock *self)
 {
-  g_mutex_init (&self->lazy.lock);
-  place_init (&self->place, CELL_LOCK);
-  self->polled = BELL_FD_INIT;
+  placed_init (self, &lock_class);
 }

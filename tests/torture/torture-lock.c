@@ -14,7 +14,8 @@
 
 #include "../objects/lock-fixture.h"
 
-#include "objects/lock-private.h"
+#include "objects/placed.h"
+#include "objects/shmobj-lock.h"
 
 #include <glib/gstdio.h>
 #include <fcntl.h>
@@ -291,7 +292,8 @@ test_fifo (void)
   int dirfd = open (dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   Arena *arena = arena_open_in (dirfd, "locks", NULL);
 
-  lock = shmobj_lock_new_in_arena (arena, arena_take_cell (arena, CELL_LOCK, NULL), NULL);
+  lock =
+      placed_new_in_arena (SHMOBJ_TYPE_LOCK, arena, arena_take_cell (arena, CELL_LOCK, NULL), NULL);
   g_assert_nonnull (lock);
   torture (rounds_wanted ());
   g_clear_object (&lock);
