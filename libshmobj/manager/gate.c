@@ -54,6 +54,8 @@
 #define PATIENCE_US (10 * G_USEC_PER_SEC)
 #define UNUSED_US 100000 /* some attempts of a main loop (objects/steps.h) */
 
+_Atomic (GateInterrupt) gate_interrupt;
+
 G_STATIC_ASSERT (sizeof (GateShared) <= WATCHERS);
 G_STATIC_ASSERT (WATCHERS + sizeof (WatchersShared) <= GATE_BYTES);
 
@@ -119,6 +121,27 @@ busy (Gate *gate, guint32 owner, const char *doing, GError **error)
   return FALSE;
 }
 
+static gboolean
+is_looked_after (GCancellable *cancellable)
+{
+  return cancellable != NULL || atomic_load (&gate_interrupt) != NULL;
+}
+
+/* Is the wait over before its time? */
+static gboolean
+is_ended (GCancellable *cancellable, GError **error)
+{
+  GateInterrupt interrupt = atomic_load (&gate_interrupt);
+
+  if (g_cancellable_set_error_if_cancelled (cancellable, error))
+    return TRUE;
+  if (interrupt == NULL || !interrupt ())
+    return FALSE;
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED,
+               "A signal ended the wait for the manager's gate");
+  return TRUE;
+}
+
 static gint64
 end_of_slice (gint64 deadline, gint64 slice_us)
 {
@@ -136,12 +159,12 @@ enter_guard (Gate *gate, guint32 me, gint64 deadline, GCancellable *cancellable,
 
   for (;;)
     {
-      gint64 slice = cancellable == NULL ? deadline : end_of_slice (deadline, SLICE_US);
+      gint64 slice = is_looked_after (cancellable) ? end_of_slice (deadline, SLICE_US) : deadline;
 
       if (guard_take (&gate->shared->guard, &gate->participants, me, slice,
                       &gate->shared->statistics))
         return TRUE;
-      if (g_cancellable_set_error_if_cancelled (cancellable, error))
+      if (is_ended (cancellable, error))
         return FALSE;
       if (deadline >= 0 && sys_now_us () >= deadline)
         return busy (gate, atomic_load (&gate->shared->guard), "being written", error);
@@ -198,13 +221,13 @@ take (Gate *gate,
       GCancellable *cancellable,
       GError **error)
 {
-  gint64 slice_us = cancellable != NULL || lock == &gate->next
+  gint64 slice_us = is_looked_after (cancellable) || lock == &gate->next
                         ? SLICE_US
                         : MIN (LONG_SLICE_US, gate->patience_us / 4 + 1);
 
   while (!try_take (gate, lock, me, end_of_slice (deadline, slice_us)))
     {
-      if (g_cancellable_set_error_if_cancelled (cancellable, error))
+      if (is_ended (cancellable, error))
         return FALSE;
       if (deadline >= 0 && sys_now_us () >= deadline)
         return busy (gate, lock_owner (&gate->reserved.lock), "kept for a transaction", error);

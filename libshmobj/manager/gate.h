@@ -50,13 +50,19 @@ typedef struct
   _Atomic (guintptr) in_line; /* the thread that keeps `next` between two attempts; 0: none */
 } Gate;
 
+/* Asked now and then by whoever waits at any gate, where it is not NULL: should the wait end? (A
+ * language whose Ctrl-C is only a mark until somebody looks.) Stored once, when the process begins.
+ */
+typedef gboolean (*GateInterrupt) (void);
+extern _Atomic (GateInterrupt) gate_interrupt;
+
 /* Makes the file, in a directory where nobody else is yet. */
 gboolean gate_create (int directory_fd, GError **error);
 gboolean gate_open (Gate *gate, int directory_fd, GError **error);
 void gate_close (Gate *gate);
 
-/* For one write. Errors: CANCELLED; BUSY when @timeout_us have passed (names who is inside, or has
- * it reserved). */
+/* For one write. Errors: CANCELLED (also by gate_interrupt); BUSY when @timeout_us have passed
+ * (names who is inside, or has it reserved). */
 gboolean gate_enter (Gate *gate, gint64 timeout_us, GCancellable *cancellable, GError **error);
 void gate_leave (Gate *gate);
 /* Is somebody inside who lives? TRUE also when we cannot ask. */

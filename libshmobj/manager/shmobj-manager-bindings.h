@@ -18,6 +18,12 @@
 
 G_BEGIN_DECLS
 
+/* @interrupt is asked some twenty times a second by each thread that waits until it may write, in
+ * any manager of this process. When it answers TRUE, that thread's call fails with
+ * G_IO_ERROR_CANCELLED, and nothing has happened. NULL: nobody is asked. */
+SHMOBJ_AVAILABLE_IN_1_0
+void shmobj_manager_set_interrupt (gboolean (*interrupt) (void));
+
 /* Does it refer to a container? One that was read holds what it refers to until it is cleared. */
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_frame_is_reference (const ShmobjFrame *frame);

@@ -5,6 +5,8 @@
 
 #include "errors.h"
 
+#include "interrupt.h"
+
 static PyObject *from_gerror; /* shmobj._errors.from_code (domain, code, message) → exception */
 
 PyObject *
@@ -12,6 +14,11 @@ errors_raise (GError *error)
 {
   PyObject *exception;
 
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) && interrupt_raise ())
+    {
+      g_error_free (error);
+      return NULL;
+    }
   if (error == NULL)
     {
       PyErr_SetString (PyExc_SystemError, "A call of libshmobj failed and did not say why");

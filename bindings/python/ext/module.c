@@ -8,6 +8,7 @@
 
 #include "codec.h"
 #include "errors.h"
+#include "interrupt.h"
 #include "methods.h"
 #include "object.h"
 
@@ -86,6 +87,8 @@ static PyMethodDef methods[] = {
   { "view", memory_view, METH_O, "view(memory) -> memoryview or None" },
   { "decode", module_decode, METH_VARARGS,
     "decode(kind, type, data, allow_pickle=False) -> value" },
+  { "raise_interrupt", interrupt_raise_method, METH_NOARGS,
+    "raise_interrupt()\n--\n\nRaises what a signal raised that ended the last call." },
   { NULL },
 };
 
@@ -105,5 +108,7 @@ PyInit__shmobj (void)
                          PyModule_AddIntConstant (module, "VARIANT", SHMOBJ_FRAME_VARIANT) < 0 ||
                          PyModule_AddIntConstant (module, "PICKLE", SHMOBJ_FRAME_PICKLE) < 0))
     Py_CLEAR (module);
+  if (module != NULL)
+    interrupt_init ();
   return module;
 }

@@ -37,6 +37,7 @@ def _init(self, *args, **kwargs):
 
 def adapt(module, extension):
     _values.CONTAINER = module.Container
+    _wrap.RAISE_INTERRUPT = extension.raise_interrupt if extension else None
     for cls in _introspected(module):
         _wrap.wrap_class(cls)
         if issubclass(cls, Gio.Initable):
@@ -71,6 +72,7 @@ def adapt(module, extension):
     _containers.RAW_WAIT, _containers.RAW_WAIT_ASYNC = module.Container.wait, module.Container.wait_async
     give(module.List, _containers.ListMethods, _containers.plain_list_methods)
     give(module.Dict, _containers.DictMethods, _containers.plain_dict_methods)
+    _containers.register(module.List, module.Dict)
     give(module.Value, _containers.ValueMethods, lambda _: _containers.PlainWaiting)
     _add(module.Item, _containers.ItemMethods)
     _add(module.Manager, _manager.methods(module))

@@ -6,6 +6,8 @@ meanwhile is not met.
 
 Containers of the same manager can be items; what is then read is the same container, live."""
 
+import collections.abc
+import copy
 import operator
 import select
 import threading
@@ -75,7 +77,15 @@ class _Referring(_Waiting):
 
 
 class _Common(_Referring):
+    """What the copies of copy.copy() and copy.deepcopy() are too: plain. The deep one's containers are plain as well."""
+
     __hash__ = None
+
+    def __copy__(self):
+        return self.copy()
+
+    def __deepcopy__(self, memo):
+        return copy.deepcopy(_remembered(self, memo), memo)
 
     def __bool__(self):
         return len(self) > 0
@@ -93,6 +103,14 @@ class _Common(_Referring):
 
     def _show(self):
         return f"Shmobj.{type(self).__name__}({self.copy()!r})"
+
+
+def _remembered(container, memo):
+    """The plain copy of what may contain itself: the same one wherever it is met. Two handles of a container are it."""
+    key = container.get_manager().get_path(), container.get_reference().get_string()
+    if key not in memo:
+        memo[key] = container.copy()
+    return memo[key]
 
 
 def _bound(bound, otherwise):
@@ -288,6 +306,12 @@ def _searching(call, not_there):
 
 def _not_there(value):
     raise _errors.NoSuchValue(f"The value {value!r} is not in the list")
+
+
+def register(list_class, dict_class):
+    """isinstance() and patterns know them as what they behave like."""
+    collections.abc.MutableSequence.register(list_class)
+    collections.abc.MutableMapping.register(dict_class)
 
 
 def plain_list_methods(cls):

@@ -32,6 +32,10 @@ CONTAINERS = {"Container", "List", "Dict", "Value", "ListIter"}
 # Waits that end at a signal by themselves, or that are done in another way for Python.
 NOT_SLICED = {"wait", "poll", "put_many", "get_many"}
 
+# The extension's: raises what a signal's handler raised that ended the last call, a write that waited for others.
+RAISE_INTERRUPT = None
+
+CANCELLED = (_errors.Cancelled.DOMAIN, _errors.Cancelled.CODE)
 SLICE_US = 100_000
 GAVE_UP = {
     (_errors.Empty.DOMAIN, _errors.Empty.CODE),
@@ -192,12 +196,15 @@ def _translate(call, info):
             value = _in_slices(call, args, kwargs, skip + timeout_at) if waits else call(*args, **kwargs)
         except GLib.Error as error:
             translated = _errors.from_gerror(error)
+            was_ended = (error.domain, error.code) == CANCELLED
         except RuntimeError as error:
             if str(error) != "Converting the GError failed":
                 raise
-            translated = KeyboardInterrupt()  # see patiently()
+            translated, was_ended = KeyboardInterrupt(), False  # see patiently()
         else:
             return result(args[0] if skip else None, value) if result else value
+        if was_ended and RAISE_INTERRUPT:
+            RAISE_INTERRUPT()
         raise translated
 
     method.__name__ = method.__qualname__ = info.get_name()

@@ -2,11 +2,12 @@
 """Ctrl-C for tests."""
 
 import contextlib
+import random
 import signal
 import threading
 import time
 
-LOOK = 0.05
+LOOKS = (0.01, 0.06)  # irregular: what sleeps in slices would be met awake each time
 
 
 def sleeps(thread):
@@ -21,7 +22,7 @@ def press_when_asleep(ready):
     ready.wait()
     in_a_row = 0
     while in_a_row < 2:
-        time.sleep(LOOK)
+        time.sleep(random.uniform(*LOOKS))
         in_a_row = in_a_row + 1 if sleeps(main) else 0
     signal.pthread_kill(main.ident, signal.SIGINT)
 

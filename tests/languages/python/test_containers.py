@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """List, Dict and Manager from Python: as list and dict are used, and as multiprocessing's managers are."""
 
+import collections.abc
+import copy
 import os
 import random
 import tempfile
@@ -80,6 +82,31 @@ class List(unittest.TestCase):
             for stop in bounds:
                 for step in (None, 1, 2, -1):
                     self.assertEqual(shared[start:stop:step], plain[start:stop:step], (start, stop, step))
+
+    def test_is_a_sequence(self):
+        shared = self.list(1, 2, 3)
+        self.assertIsInstance(shared, collections.abc.MutableSequence)
+        match shared:
+            case [first, *rest]:
+                self.assertEqual((first, rest), (1, [2, 3]))
+            case _:
+                self.fail("it is a list")
+        for name in dir(collections.abc.MutableSequence):
+            if not name.startswith("_"):
+                self.assertTrue(callable(getattr(shared, name)), name)
+
+    def test_copies_are_plain(self):
+        shared, inner = self.list(1, [2]), self.manager.dict(a=3)
+        for copied in (copy.copy(shared), copy.deepcopy(shared)):
+            self.assertIs(type(copied), list)
+            self.assertEqual(copied, [1, [2]])
+        shared.append(inner)
+        inner["outer"] = shared
+        self.assertIsInstance(copy.copy(shared)[2], type(inner))
+        deep = copy.deepcopy(shared)
+        self.assertIs(type(deep[2]), dict)
+        self.assertEqual(deep[2]["a"], 3)
+        self.assertIs(deep[2]["outer"], deep)
 
     def test_printing(self):
         shared = self.list(1, "a", None)
@@ -183,6 +210,20 @@ class Dict(unittest.TestCase):
     def setUp(self):
         self.manager = mp.Manager()
         self.addCleanup(self.manager.shutdown)
+
+    def test_is_a_mapping(self):
+        shared = self.manager.dict(a=1, b=[2])
+        self.assertIsInstance(shared, collections.abc.MutableMapping)
+        match shared:
+            case {"a": 1, **rest}:
+                self.assertEqual(rest, {"b": [2]})
+            case _:
+                self.fail("it has that key")
+        for name in dir(collections.abc.MutableMapping):
+            if not name.startswith("_"):
+                self.assertTrue(callable(getattr(shared, name)), name)
+        self.assertIs(type(copy.deepcopy(shared)), dict)
+        self.assertEqual(copy.copy(shared), {"a": 1, "b": [2]})
 
     def test_content_is_what_dict_takes(self):
         self.assertEqual(self.manager.dict(), {})

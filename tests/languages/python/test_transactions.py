@@ -15,6 +15,7 @@ from gi.repository import Gio, GLib, Shmobj
 import ctrl_c
 
 LONG = 60
+EXTENSION = not os.environ.get("SHMOBJ_PYTHON_NO_EXT")
 
 
 class Transactions(unittest.TestCase):
@@ -212,6 +213,22 @@ class Transactions(unittest.TestCase):
         self.begun_elsewhere()
         with ctrl_c.pressed(self, LONG / 2), self.manager.transaction():
             self.fail("somebody else is inside")
+
+    if EXTENSION:  # without it a write hears of Ctrl-C when it has ended
+
+        def test_ctrl_c_ends_a_write_that_waits(self):
+            self.begun_elsewhere()
+            writes = (
+                lambda: self.todo.append("d"),
+                lambda: self.todo.insert(0, "d"),
+                lambda: self.todo.clear(),
+                lambda: self.counts.update(d=1),
+                lambda: self.total.add(1),
+            )
+            for number, write in enumerate(writes):
+                with self.subTest(number), ctrl_c.pressed(self, LONG / 2):
+                    write()
+            self.assertEqual(self.look(), (["a", "b", "c"], [], {}, 0))
 
     def test_forgotten(self):
         def forget():
