@@ -218,6 +218,33 @@ nameless_end (Store *store, Holds *holds, guint64 id, gint64 timeout_us)
   end_all (store, holds, &id, 1, BUDGET, timeout_us);
 }
 
+static gboolean
+next_nameless (Store *store, guint64 *cursor)
+{
+  gboolean found;
+  StoreTxn txn;
+
+  if (!store_read_begin (store, &txn, NULL))
+    return FALSE;
+  found = names_next_nameless (&txn, *cursor, cursor);
+  return store_read_end (&txn, NULL) && found;
+}
+
+/* At the next two. */
+static void
+look_around (Store *store, Holds *holds, gint64 timeout_us)
+{
+  for (guint i = 0; i < LOOKS; i++)
+    {
+      if (!next_nameless (store, &holds->looked_at))
+        {
+          holds->looked_at = 0;
+          return;
+        }
+      nameless_end (store, holds, holds->looked_at, timeout_us);
+    }
+}
+
 /* What a transaction over several objects has put off. */
 typedef struct
 {
@@ -237,7 +264,8 @@ put_off (ShmobjManager *manager, const guint64 *ids, guint n, void (*func) (gpoi
   later = g_malloc (sizeof *later + n * sizeof *ids);
   later->manager = g_object_ref (manager);
   later->n = n;
-  memcpy (later->ids, ids, n * sizeof *ids);
+  for (guint i = 0; i < n; i++)
+    later->ids[i] = ids[i];
   if (store_after_transaction (manager_get_store (manager, NULL), func, later))
     return TRUE;
   g_object_unref (manager);
@@ -274,7 +302,7 @@ nameless_end_all (ShmobjManager *manager, const guint64 *ids, guint n)
   if (put_off (manager, ids, n, end_later))
     return;
   end_all (store, manager_get_holds (manager), ids, n, BUDGET, timeout_us);
-  nameless_look_around (store, manager_get_holds (manager), timeout_us);
+  look_around (store, manager_get_holds (manager), timeout_us);
 }
 
 /* In a forked child that never came in here the parent's manager is not opened just to look. */
@@ -291,18 +319,6 @@ nameless_let_go (ShmobjManager *manager, guint64 id)
     nameless_end (manager_get_store (manager, NULL), holds, id, LETTING_GO_US);
 }
 
-static gboolean
-next_nameless (Store *store, guint64 *cursor)
-{
-  gboolean found;
-  StoreTxn txn;
-
-  if (!store_read_begin (store, &txn, NULL))
-    return FALSE;
-  found = names_next_nameless (&txn, *cursor, cursor);
-  return store_read_end (&txn, NULL) && found;
-}
-
 /* What one round leaves without having seen it, because its number is smaller, the next finds. */
 void
 nameless_sweep (Store *store, Holds *holds, gint64 timeout_us)
@@ -313,18 +329,4 @@ nameless_sweep (Store *store, Holds *holds, gint64 timeout_us)
     for (removed = id = 0; next_nameless (store, &id);)
       removed += end_all (store, holds, &id, 1, G_MAXUINT, timeout_us);
   while (removed > 0);
-}
-
-void
-nameless_look_around (Store *store, Holds *holds, gint64 timeout_us)
-{
-  for (guint i = 0; i < LOOKS; i++)
-    {
-      if (!next_nameless (store, &holds->looked_at))
-        {
-          holds->looked_at = 0;
-          return;
-        }
-      nameless_end (store, holds, holds->looked_at, timeout_us);
-    }
 }

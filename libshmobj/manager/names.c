@@ -7,6 +7,9 @@
  * which the name is looked up again: of two processes that create the same name one makes it and
  * the other opens it.
  *
+ * In a transaction over several objects the rows are that transaction's, as all others; only the id
+ * is the store's at once (store-transaction.c), and is lost when the transaction comes to nothing.
+ *
  * An object that loses its name lives on, by its id, for those who have it and for the references
  * to it (references.c). When there are none of these a row 'a' remembers it, so that it can be
  * removed when nobody has it any more (nameless.c).
@@ -19,6 +22,7 @@
 #include "manager/references.h"
 
 #define OBJECT_BYTES 4096 /* about what a new object needs */
+#define IDS_AT_A_TIME 16  /* that a transaction takes */
 
 static const char *const kinds[] = { NULL,   "list",  "dict",          "queue",
                                      "lock", "event", "shared-memory", "value" };
@@ -78,8 +82,9 @@ check_found (const NameOpen *how, ObjectKind kind, GError **error)
   return FALSE;
 }
 
+/* The first of @n. */
 static guint64
-take_id (StoreTxn *txn)
+take_ids (StoreTxn *txn, guint n)
 {
   guint8 key[ROW_KEY_PREFIX];
   ManagerRecord record;
@@ -92,22 +97,19 @@ take_id (StoreTxn *txn)
     memcpy (&record, value.data, sizeof record);
   else
     return store_corrupt (txn);
-  record.next_id++;
+  record.next_id += n;
   store_put (txn, key, sizeof key, &record, sizeof record);
-  return record.next_id - 1;
+  return record.next_id - n;
 }
 
-/* An id, a file or a cell of an arena is given once and for all, while a transaction may be rolled
- * back. */
 static gboolean
-check_outside_transaction (StoreTxn *txn, const char *doing, const char *name, GError **error)
+take_for_transaction (StoreTxn *txn, gpointer data, GError **error)
 {
-  if (!store_is_in_transaction (txn))
-    return TRUE;
-  g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
-               "Objects are not %s inside a transaction; do so before or after it (“%s”)", doing,
-               name != NULL ? name : "");
-  return FALSE;
+  StoreNumbers *numbers = data;
+
+  numbers->next = take_ids (txn, IDS_AT_A_TIME);
+  numbers->end = numbers->next + IDS_AT_A_TIME;
+  return TRUE;
 }
 
 static gboolean
@@ -120,10 +122,8 @@ create_unless_there (StoreTxn *txn, gpointer data, GError **error)
 
   if (how->name != NULL && names_lookup (txn, how->name, &kind, &how->id))
     return check_found (how, kind, error);
-  if (!check_outside_transaction (txn, "made", how->name, error))
-    return FALSE;
 
-  row = (NameRow){ .id = take_id (txn), .kind = how->kind };
+  row = (NameRow){ .id = how->given != 0 ? how->given : take_ids (txn, 1), .kind = how->kind };
   how->id = row.id;
   if (how->name != NULL)
     store_put (txn, key, name_key (how->name, key), &row, sizeof row);
@@ -175,6 +175,9 @@ names_open (Store *store, NameOpen *how, GError **error)
                    kind_to_string (how->kind), how->name != NULL ? how->name : "");
       return FALSE;
     }
+  if (!store_transaction_take_number (store, take_for_transaction, how->timeout_us, &how->given,
+                                      error))
+    return FALSE;
   return store_write (store,
                       &(StoreWrite){ .func = create_unless_there,
                                      .data = how,
@@ -189,8 +192,6 @@ names_remove (StoreTxn *txn, const char *name, ObjectKind *kind, guint64 *id, GE
 {
   guint8 key[STORE_KEY_MAX];
 
-  if (!check_outside_transaction (txn, "removed", name, error))
-    return FALSE;
   if (!names_lookup (txn, name, kind, id))
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "There is no object “%s”", name);

@@ -22,7 +22,8 @@ typedef struct
   gboolean (*create) (StoreTxn *txn, guint64 id, gpointer data, GError **error);
   gpointer data;
 
-  guint64 id; /* the result */
+  guint64 given; /* by a transaction, for what is made; 0: there is none */
+  guint64 id;    /* the result */
 } NameOpen;
 
 /* Errors: INVALID_ARGUMENT, NOT_FOUND, EXISTS, WRONG_KIND, those of the store and of create(). */

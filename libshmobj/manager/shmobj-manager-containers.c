@@ -114,8 +114,7 @@ open_held (ShmobjManager *self, NameOpen *how, const ShmobjFrame *initial, GErro
   for (guint i = 0; i < TRIES && !opened && local_error == NULL; i++)
     opened = open_once (self, how, initial, &local_error);
   if (how->name == NULL && opened)
-    nameless_look_around (manager_get_store (self, NULL), manager_get_holds (self),
-                          how->timeout_us);
+    nameless_end_all (self, NULL, 0); /* looks around */
 
   if (local_error != NULL)
     g_propagate_error (error, local_error);

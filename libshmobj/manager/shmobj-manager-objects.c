@@ -13,10 +13,18 @@
  * Removing. Name and record go in one write, then the file. Who dies in between leaves a file that
  * no record knows; it is removed by manager_sweep() when somebody is alone in the manager. Those
  * who have the object open keep it. A lock's cell is not used again: others may still have it.
+ *
+ * In a transaction over several objects the file is made at once, under a number that nobody else
+ * gets, and nobody else finds its name; it is removed only when all has ended. What then has no
+ * record, be it that its making was undone or its removing was committed, loses its file
+ * (end_file_later). Who dies in between leaves it to manager_sweep(), which runs in the gate, where
+ * no transaction that can still be committed is open. What was made and undone is a removed object
+ * to those who have it.
  */
 
 #include "manager/shmobj-manager.h"
 
+#include "base/fork.h"
 #include "base/shmobj-error.h"
 #include "manager/manager-private.h"
 #include "manager/names.h"
@@ -108,6 +116,49 @@ static gboolean
 is_placed (ObjectKind kind)
 {
   return (guint) kind < G_N_ELEMENTS (placed_kinds) && placed_kinds[kind].type != NULL;
+}
+
+/* Of an object made or removed in a transaction. */
+typedef struct
+{
+  ShmobjManager *manager; /* (owned) */
+  guint64 id;
+  ObjectKind kind;
+  guint32 generation; /* a forked child cannot see what its parent's transaction has made */
+} FileEnd;
+
+static void
+end_file_later (gpointer data)
+{
+  FileEnd *end = data;
+  Store *store =
+      end->generation == fork_generation () ? manager_get_store (end->manager, NULL) : NULL;
+  ObjectHeader header;
+  gboolean there;
+  StoreTxn txn;
+
+  if (store != NULL && store_read_begin (store, &txn, NULL))
+    {
+      there = names_get_header (&txn, end->id, &header);
+      if (store_read_end (&txn, NULL) && !there)
+        remove_file (manager_get_directory (end->manager)->fd, end->id, end->kind);
+    }
+  g_object_unref (end->manager);
+  g_free (end);
+}
+
+/* FALSE: this thread is in no transaction. */
+static gboolean
+end_file_after_transaction (ShmobjManager *manager, Store *store, guint64 id, ObjectKind kind)
+{
+  FileEnd *end = g_new (FileEnd, 1);
+
+  *end = (FileEnd){ g_object_ref (manager), id, kind, fork_generation () };
+  if (store_after_transaction (store, end_file_later, end))
+    return TRUE;
+  g_object_unref (end->manager);
+  g_free (end);
+  return FALSE;
 }
 
 static gboolean
@@ -218,7 +269,11 @@ open_once (Making *making, GCancellable *cancellable, GError **error)
   GObject *object = NULL;
 
   if (store != NULL && names_open (store, &how, error))
-    object = open_made_or_gone (making, store, how.id, error);
+    {
+      if (making->object != NULL)
+        (void) end_file_after_transaction (making->manager, store, how.id, making->kind);
+      object = open_made_or_gone (making, store, how.id, error);
+    }
   else if (making->object != NULL) /* made, but its name was not */
     remove_file (making->directory_fd, how.id, making->kind);
   g_clear_object (&making->object);
@@ -437,8 +492,8 @@ manager_remove_name (ShmobjManager *self, const char *name, GError **error)
   if (store == NULL || !store_write (store, &write, error))
     return FALSE;
   if (kind_is_container (removal.kind))
-    nameless_end (store, manager_get_holds (self), removal.id, write.timeout_us);
-  else
+    nameless_end_all (self, &removal.id, 1);
+  else if (!end_file_after_transaction (self, store, removal.id, removal.kind))
     remove_file (manager_get_directory (self)->fd, removal.id, removal.kind);
   return TRUE;
 }

@@ -9,11 +9,11 @@
  * does so for programs with a main loop. [method@Shmobj.Manager.begin] is for where a function does
  * not fit; in Python a `with` block, in JavaScript `manager.transact()`.
  *
- * Until it ends, calls that the same thread makes on lists, dicts and values of that manager take
- * part in it, through whichever handle. They see what it has changed; nobody else does before it is
- * committed, and then all of it at once. When it is rolled back, or the process dies, nothing has
- * happened. Calls that wait for others, on queues, locks, events, are not part of it; they act at
- * once.
+ * Until it ends, calls that the same thread makes on that manager, and on its lists, dicts and
+ * values, take part in it, through whichever handle. They see what it has changed; nobody else does
+ * before it is committed, and then all of it at once. When it is rolled back, or the process dies,
+ * nothing has happened. Calls that wait for others, on queues, locks, events, are not part of it;
+ * they act at once.
  *
  * Meanwhile nobody else changes the manager: their changes wait. Readers never wait; they see what
  * was before. Others do not wait for ever: when a transaction has kept them for 10 seconds, one of
@@ -25,9 +25,17 @@
  * One that begins in the same thread inside of another one, of the same manager, is a part of it:
  * rolled back it undoes what was done in it, committed it stands and falls with the outer one.
  *
- * Inside of it objects can be opened but neither made nor removed by name:
- * `G_IO_ERROR_NOT_SUPPORTED`. What a transaction has changed is in the process's memory until it is
- * committed; one of a gigabyte takes a gigabyte.
+ * Objects of every kind can be opened, made and removed inside of it. What is made exists for the
+ * transaction's calls at once, and for others from the commit on; what is removed exists for others
+ * until then. When it comes to nothing the names are as they were, and a handle of a list, dict or
+ * value that was made in it finds `G_IO_ERROR_NOT_FOUND` for ever. A queue, lock, event or shared
+ * memory that was made in it goes on as one whose name was removed: without the manager, for as
+ * long as somebody has it; what was done to it stays done. A process that dies in a transaction in
+ * which it made a queue or memory leaves its file; the next one that opens the manager when nobody
+ * else has it open removes that.
+ *
+ * What a transaction has changed is in the process's memory until it is committed; one of a
+ * gigabyte takes a gigabyte.
  *
  * After fork() the transaction is the parent's. The child's calls are outside of it, and
  * [method@Shmobj.Transaction.commit] there is `SHMOBJ_ERROR_FORKED`.

@@ -24,6 +24,10 @@
  * Another thread may end a transaction (a garbage collector does): `busy` is held over each call
  * and over the end.
  *
+ * Numbers of objects that are made inside must stay theirs when it is rolled back: somebody may
+ * have kept one. So they are taken from the store some at a time, in a write of their own that is
+ * committed at once; then the snapshot is that commit.
+ *
  * Death. Before the commit nothing was written, and the reservation is taken from the dead
  * (gate.c); at the commit it is LMDB's: all or nothing.
  *
@@ -57,7 +61,8 @@ struct _StoreTransaction
   gboolean adds;    /* FALSE: it only frees, and may use the reserve */
   gboolean conflict;
   Touched touched; /* perhaps by what was undone, too */
-  GArray *after;   /* (owned) (nullable): of After */
+  StoreNumbers numbers;
+  GArray *after; /* (owned) (nullable): of After */
 };
 
 /* What was put off until it has ended. */
@@ -413,22 +418,44 @@ put_row (const OverlayRow *row, gpointer data)
   return txn->failure == 0;
 }
 
-/* Inside the gate, with LMDB's write transaction open. */
+/* Inside the gate, with LMDB's write transaction open: has nobody gone ahead of us? */
 static gboolean
-apply (StoreTxn *txn, gpointer data, GError **error)
+is_next (StoreTransaction *root, StoreTxn *txn)
 {
-  StoreTransaction *root = data;
   gboolean reserved;
 
   g_mutex_lock (&root->store->transacting);
   reserved = root->store->reserver == root && gate_is_reserved (&root->store->gate);
   g_mutex_unlock (&root->store->transacting);
+  return reserved && mdb_txn_id (txn->handle) == root->snapshot + 1;
+}
 
-  if (!reserved || mdb_txn_id (txn->handle) != root->snapshot + 1)
+static gboolean
+apply (StoreTxn *txn, gpointer data, GError **error)
+{
+  StoreTransaction *root = data;
+
+  if (!is_next (root, txn))
     return conflict (root, error);
   txn->touched = root->touched;
   overlay_each (root->overlay, put_row, txn);
   return TRUE;
+}
+
+/* Writes to the store itself, under the root's busy. */
+static gboolean
+run_in_gate (StoreTransaction *root, const StoreWrite *write, gint64 timeout_us, GError **error)
+{
+  Gate *gate = &root->store->gate;
+  gboolean done;
+
+  if (root->conflict)
+    return conflict (root, error);
+  if (!gate_enter_reserved (gate, timeout_us, NULL, error))
+    return FALSE;
+  done = store_run (root->store, write, error);
+  gate_leave (gate);
+  return done;
 }
 
 static gboolean
@@ -437,18 +464,60 @@ commit_root (StoreTransaction *root, gint64 timeout_us, GError **error)
   StoreWrite write = { .func = apply,
                        .data = root,
                        .bytes = root->adds ? overlay_get_bytes (root->overlay) + 1 : 0 };
-  Gate *gate = &root->store->gate;
-  gboolean done;
 
-  if (root->conflict)
-    return conflict (root, error);
-  if (overlay_is_empty (root->overlay))
+  if (!root->conflict && overlay_is_empty (root->overlay))
     return TRUE;
-  if (!gate_enter_reserved (gate, timeout_us, NULL, error))
-    return FALSE;
-  done = store_run (root->store, &write, error);
-  gate_leave (gate);
-  return done;
+  return run_in_gate (root, &write, timeout_us, error);
+}
+
+typedef struct
+{
+  StoreTransaction *root;
+  StoreFunc take_some;
+} Taking;
+
+static gboolean
+take_numbers (StoreTxn *txn, gpointer data, GError **error)
+{
+  Taking *taking = data;
+
+  if (!is_next (taking->root, txn))
+    return conflict (taking->root, error);
+  return taking->take_some (txn, &taking->root->numbers, error);
+}
+
+/* The snapshot moves on to the commit that is made here. */
+static gboolean
+fetch_numbers (StoreTransaction *root, StoreFunc take_some, gint64 timeout_us, GError **error)
+{
+  Taking taking = { root, take_some };
+  StoreWrite write = { .func = take_numbers, .data = &taking, .bytes = 1 };
+
+  if (!run_in_gate (root, &write, timeout_us, error))
+    {
+      root->numbers = (StoreNumbers){ 0 };
+      return FALSE;
+    }
+  root->snapshot++;
+  return TRUE;
+}
+
+gboolean
+store_transaction_take_number (
+    Store *store, StoreFunc take_some, gint64 timeout_us, guint64 *number, GError **error)
+{
+  StoreTransaction *root = lock_own_if_any (store);
+  gboolean taken;
+
+  *number = 0;
+  if (root == NULL)
+    return TRUE;
+  taken =
+      root->numbers.next < root->numbers.end || fetch_numbers (root, take_some, timeout_us, error);
+  if (taken)
+    *number = root->numbers.next++;
+  store_transaction_unlock (root);
+  return taken;
 }
 
 static void

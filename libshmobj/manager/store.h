@@ -122,6 +122,17 @@ gboolean store_is_transacting (Store *store);
 /* If this thread has a transaction open, @func will run once it has ended and the gate is free, in
  * whatever thread ends it; also in a forked child that gives it up. FALSE: it has none. */
 gboolean store_after_transaction (Store *store, void (*func) (gpointer data), gpointer data);
+/* A number for what is made in this thread's transaction: one that nobody else has been given or
+ * will be, whatever becomes of the transaction. *@number is 0 if the thread has none. @take_some
+ * gets StoreNumbers to fill; what it writes is committed at once, by itself, and may be nothing
+ * that the transaction can have read. CONFLICT; BUSY, NO_SPACE. */
+typedef struct
+{
+  guint64 next, end; /* from the one up to the other */
+} StoreNumbers;
+
+gboolean store_transaction_take_number (
+    Store *store, StoreFunc take_some, gint64 timeout_us, guint64 *number, GError **error);
 /* Has this thread a transaction open? Then it sees no change of others. */
 gboolean store_thread_has_transaction (Store *store);
 /* Is this part of a transaction over several objects? */

@@ -80,7 +80,8 @@ class Pages(unittest.TestCase):
         self.expect("javascript", "2 done: a.png, b.png\n", "nothing to do\nnot yet\n", "1\n2\n3\n")
 
     def test_manager(self):
-        self.expect("manager", "1 11 ('user', 5)\n", "['sword']\n", "{'ada': 7, 'bob': 3} 1\n", "['cheap']\n")
+        undone = "None None\nnor does its handle lead anywhere\n"
+        self.expect("manager", "1 11 ('user', 5)\n", "['sword']\n", "{'ada': 7, 'bob': 3} 1\n", undone, "['cheap']\n")
 
     def test_vala(self):
         self.expect("vala", "volume is 11\nnothing to do\n")

@@ -217,28 +217,6 @@ test_parts (Fixture *self, gconstpointer data)
   assert_all_outside (self, 2);
 }
 
-static void
-test_names_stay (Fixture *self, gconstpointer data)
-{
-  g_autoptr (GError) error = NULL;
-  ShmobjTransaction *transaction = begin (self);
-
-  g_assert_null (shmobj_manager_open_list (self->manager, "new", 0, NULL, &error));
-  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
-  g_assert_nonnull (strstr (error->message, "new"));
-  g_clear_error (&error);
-  g_assert_null (shmobj_manager_open_queue (self->manager, "new", 0, 0, 0, NULL, &error));
-  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
-  g_clear_error (&error);
-  g_assert_false (shmobj_manager_remove (self->manager, "list", &error));
-  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
-  g_clear_error (&error);
-  g_assert_cmpstr (shmobj_manager_lookup (self->manager, "list", NULL), ==, "list");
-  g_assert_true (change_all (self, 1, NULL));
-  commit (transaction);
-  assert_all (self, 1);
-}
-
 static gpointer
 finish (gpointer transaction)
 {
@@ -531,7 +509,6 @@ main (int argc, char **argv)
   ADD ("other-handles-take-part", test_other_handles_take_part);
   ADD ("a-failed-call-leaves-nothing", test_a_failed_call_leaves_nothing);
   ADD ("parts", test_parts);
-  ADD ("names-stay", test_names_stay);
   ADD ("another-thread-lets-it-go", test_another_thread_lets_it_go);
   ADD ("its-thread-has-ended", test_its_thread_has_ended);
   ADD ("overtaken", test_overtaken);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Names under kill -9: objects of all kinds come and go by a few names, some have none, and whoever
- * makes, opens or removes them may be killed while at it.
+ * makes, opens or removes them, one by one or in transactions, may be killed while at it.
  *
  *     torture-names [ROUNDS [SEED]]   four kills a round
  *
@@ -127,6 +127,21 @@ one_step (ShmobjManager *manager, GRand *random)
     g_error ("lost what was open: %s", error->message);
 }
 
+/* Several of them at once, or none. */
+static void
+one_transaction (ShmobjManager *manager, GRand *random)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ShmobjTransaction) transaction = shmobj_manager_begin (manager, -1, NULL, &error);
+
+  g_assert_no_error (error);
+  for (int i = g_rand_int_range (random, 1, 5); i > 0; i--)
+    one_step (manager, random);
+  if (g_rand_boolean (random))
+    shmobj_transaction_commit (transaction, &error);
+  g_assert_no_error (error);
+}
+
 static pid_t
 start (guint i, guint round)
 {
@@ -139,7 +154,10 @@ start (guint i, guint round)
 
       manager = open_manager ();
       for (;;)
-        one_step (manager, random);
+        if (g_rand_int_range (random, 0, 4) == 0)
+          one_transaction (manager, random);
+        else
+          one_step (manager, random);
     }
   return pid;
 }

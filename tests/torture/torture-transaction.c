@@ -2,7 +2,7 @@
 
 /* Every death of one in a transaction: killed after each change of the gate and after each system
  * call, alone and with another one asleep behind him. What he moved is moved or is not, and whoever
- * waits goes on by himself.
+ * waits goes on by himself. Likewise of one who makes and removes objects: all of them or none.
  *
  *     build/tests/torture/torture-transaction [-p PATH]
  */
@@ -192,6 +192,109 @@ die_everywhere (gboolean with_waiter)
   g_object_unref (run.manager);
 }
 
+/* “old”, a queue, is there, or “list” and “queue” are. (Deaths in here: torture-names.) */
+static void
+make_and_remove (gpointer data)
+{
+  Run *run = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ShmobjList) list = NULL;
+  g_autoptr (ShmobjQueue) queue = NULL;
+
+  run->transaction = shmobj_manager_begin (run->manager, -1, NULL, &error);
+  g_assert_no_error (error);
+  list = shmobj_manager_open_list (run->manager, "list", 0, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_true (shmobj_list_append (list, g_variant_new_int64 (1), &error));
+  queue = shmobj_manager_open_queue (run->manager, "queue", 0, 0, 65536, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_true (shmobj_manager_remove (run->manager, "old", &error));
+}
+
+static gboolean
+has (Run *run, const char *name)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean found = shmobj_manager_lookup (run->manager, name, &error) != NULL;
+
+  g_assert_no_error (error);
+  return found;
+}
+
+/* As it was before; TRUE: it had happened. */
+static gboolean
+settle_names (Run *run)
+{
+  g_autoptr (ShmobjQueue) queue = NULL;
+  g_autoptr (ShmobjList) list = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpint (has (run, "list"), ==, !has (run, "old"));
+  g_assert_cmpint (has (run, "list"), ==, has (run, "queue"));
+  if (has (run, "old"))
+    return FALSE;
+  list = shmobj_manager_open_list (run->manager, "list", SHMOBJ_OPEN_EXISTING, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (shmobj_list_get_length (list, NULL), ==, 1);
+  queue =
+      shmobj_manager_open_queue (run->manager, "queue", SHMOBJ_OPEN_EXISTING, 0, 0, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_true (shmobj_queue_put (queue, g_variant_new_int64 (1), 0, NULL, &error));
+  g_clear_object (&queue);
+  g_assert_true (shmobj_manager_remove (run->manager, "list", &error));
+  g_assert_true (shmobj_manager_remove (run->manager, "queue", &error));
+  queue = shmobj_manager_open_queue (run->manager, "old", 0, 0, 65536, NULL, &error);
+  g_assert_no_error (error);
+  return TRUE;
+}
+
+static guint
+count_files (const char *path)
+{
+  GDir *entries = g_dir_open (path, 0, NULL);
+  g_autoptr (GHashTable) ids = g_hash_table_new (NULL, NULL);
+  const char *name;
+
+  while ((name = g_dir_read_name (entries)) != NULL)
+    if (g_ascii_isdigit (*name))
+      g_hash_table_add (ids, GUINT_TO_POINTER (g_ascii_strtoull (name, NULL, 10)));
+  g_dir_close (entries);
+  return g_hash_table_size (ids);
+}
+
+static void
+test_names (void)
+{
+  Run run = { .manager = shmobj_manager_new ("named", NULL, NULL) };
+  g_autofree char *path = g_strdup (shmobj_manager_get_path (run.manager));
+  gboolean more = TRUE;
+  guint point;
+
+  g_clear_object (&run.manager);
+  for (point = 1; more; point++)
+    {
+      Stepper stepper;
+
+      /* who comes when all are dead finds no file without an object */
+      run.manager = shmobj_manager_new ("named", NULL, NULL);
+      if (!has (&run, "old"))
+        g_object_unref (shmobj_manager_open_queue (run.manager, "old", 0, 0, 65536, NULL, NULL));
+      g_assert_cmpuint (count_files (path), ==, 1);
+
+      stepper_start (&stepper, make_and_remove, commit, &run);
+      stepper_watch (&stepper, gate_of (&run), sizeof (GateShared));
+      while (stepper.points < point && stepper_next (&stepper) != STEPPER_ENDED)
+        ;
+      stepper_end (&stepper);
+      more = stepper.points >= point;
+      run.committed += settle_names (&run) && more;
+      g_clear_object (&run.manager);
+    }
+  g_test_message ("%u deaths, %u of them after the commit", point - 2, run.committed);
+  g_assert_cmpuint (run.committed, >=, 1);
+  g_assert_cmpuint (run.committed, <, point - 2);
+}
+
 static void
 test_alone (void)
 {
@@ -210,5 +313,6 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/transaction/every-death-alone", test_alone);
   g_test_add_func ("/transaction/every-death-before-another", test_before_another);
+  g_test_add_func ("/transaction/every-death-of-one-who-makes-and-removes", test_names);
   return g_test_run ();
 }

@@ -433,9 +433,24 @@ test('manager/transact', () => {
         to.append(4);
         throws(() => manager.transact(() => from.get(to.pop())), Gio.IOErrorEnum, Gio.IOErrorEnum.NOT_FOUND);
         equal(to.length, 4);
-        throws(() => manager.list('made inside'), Gio.IOErrorEnum, Gio.IOErrorEnum.NOT_SUPPORTED);
     });
     equal([...to], [1, 2, 3, 4]);
+
+    let made;
+    throws(() => manager.transact(() => {
+        made = manager.list('made inside');
+        made.append(1);
+        manager.remove('from');
+        throw new RangeError('changed my mind');
+    }), RangeError);
+    throws(() => made.length, Gio.IOErrorEnum, Gio.IOErrorEnum.NOT_FOUND);
+    equal([manager.lookup('made inside'), manager.lookup('from')], [null, 'list']);
+    manager.transact(() => {
+        manager.remove('from');
+        manager.list('made inside').append(manager.dict('from').size);
+        manager.queue('made, too').put(1);
+    });
+    equal([[...manager.list('made inside')], manager.lookup('from'), manager.queue('made, too').get()], [[0], 'dict', 1]);
 });
 
 test('manager/transact_async', async () => {

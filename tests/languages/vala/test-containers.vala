@@ -281,6 +281,23 @@ void test_transact () {
     to.clear ();
     transaction.rollback ();
     assert (to.get_length () == 1);
+
+    transaction = manager.begin ();
+    var made = manager.open_list ("made");
+    manager.remove ("to");
+    transaction.rollback ();
+    try {
+      made.append (1);
+      assert_not_reached ();
+    } catch (IOError.NOT_FOUND error) {
+    }
+    assert (manager.lookup ("made") == null && manager.lookup ("to") == "list");
+    manager.transact (-1, () => {
+      manager.open_list ("made").append ("x");
+      manager.remove ("to");
+      return true;
+    });
+    assert (text (manager.open_list ("made")) == "x" && manager.lookup ("to") == null);
   });
 }
 
