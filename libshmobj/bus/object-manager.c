@@ -10,6 +10,10 @@
  * else.
  *
  * An object that another process removed is found when it is next used, or listed.
+ *
+ * Stages. Inside of Transact the table stays as it is, and what comes and goes is put on a stage
+ * over it: found by those who look for it, but told to nobody and on nobody's account. Before the
+ * transaction is committed the client is charged; then the stage becomes the table, or is dropped.
  */
 
 #include "bus/object-manager.h"
@@ -24,6 +28,8 @@ struct _BusOpened
 {
   GHashTable *objects; /* path -> BusObject (owned) */
   GQueue unused;       /* BusObject: nobody has them open; the oldest first */
+  GHashTable *come;    /* (owned) (nullable): path -> BusObject (owned); the stage */
+  GHashTable *gone;    /* (owned): BusObject (owned) of the table; while there is a stage */
 };
 
 BusOpened *
@@ -47,7 +53,15 @@ bus_opened_free (BusOpened *opened)
 BusObject *
 bus_opened_find (BusService *service, const char *path)
 {
-  return g_hash_table_lookup (service->opened->objects, path);
+  BusOpened *opened = service->opened;
+  BusObject *object = opened->come != NULL ? g_hash_table_lookup (opened->come, path) : NULL;
+
+  if (object != NULL)
+    return object;
+  object = g_hash_table_lookup (opened->objects, path);
+  return object == NULL || opened->come == NULL || !g_hash_table_contains (opened->gone, object)
+             ? object
+             : NULL;
 }
 
 static GVariant *
@@ -118,23 +132,33 @@ drop_opener (BusObject *object)
     set_unused (object->service->opened, object);
 }
 
+static void
+insert (BusService *service, BusObject *object)
+{
+  g_hash_table_replace (service->opened->objects, object->path, bus_object_ref (object));
+  tell (service, "InterfacesAdded",
+        g_variant_new ("(o@a{sa{sv}})", object->path, interfaces_and_properties (object)));
+}
+
 gboolean
 bus_opened_add (BusService *service, BusObject *object, GError **error)
 {
   BusOpened *opened = service->opened;
-  gboolean known = g_hash_table_contains (opened->objects, object->path);
+  gboolean known = g_hash_table_lookup (opened->objects, object->path) == object;
   gboolean added;
 
+  if (opened->come != NULL && !known)
+    {
+      g_hash_table_replace (opened->come, object->path, bus_object_ref (object));
+      return TRUE;
+    }
   if (!bus_clients_open (service->clients, service->caller, object, &added, error))
     return FALSE;
   if (added && known && object->openers == 0)
     (void) g_queue_remove (&opened->unused, object);
   object->openers += added;
-  if (known)
-    return TRUE;
-  g_hash_table_insert (opened->objects, object->path, bus_object_ref (object));
-  tell (service, "InterfacesAdded",
-        g_variant_new ("(o@a{sa{sv}})", object->path, interfaces_and_properties (object)));
+  if (!known)
+    insert (service, object);
   return TRUE;
 }
 
@@ -148,12 +172,70 @@ bus_opened_close (BusObject *object)
 void
 bus_opened_remove (BusObject *object)
 {
+  BusOpened *opened = object->service->opened;
+
+  if (opened->come != NULL)
+    {
+      if (g_hash_table_lookup (opened->come, object->path) == object)
+        g_hash_table_remove (opened->come, object->path);
+      else
+        g_hash_table_add (opened->gone, bus_object_ref (object));
+      return;
+    }
   if (object->openers > 0)
     {
       bus_clients_close_for_all (object->service->clients, object);
       object->openers = 0;
     }
   take_out (object->service->opened, object);
+}
+
+void
+bus_opened_begin_stage (BusService *service)
+{
+  BusOpened *opened = service->opened;
+
+  opened->come =
+      g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) bus_object_unref);
+  opened->gone = g_hash_table_new_full (NULL, NULL, (GDestroyNotify) bus_object_unref, NULL);
+}
+
+gboolean
+bus_opened_charge_stage (BusService *service, GError **error)
+{
+  GHashTableIter iter;
+  gpointer object;
+  gboolean added;
+
+  g_hash_table_iter_init (&iter, service->opened->come);
+  while (g_hash_table_iter_next (&iter, NULL, &object))
+    if (!bus_clients_open (service->clients, service->caller, object, &added, error))
+      return FALSE;
+  return TRUE;
+}
+
+void
+bus_opened_end_stage (BusService *service, gboolean committed)
+{
+  BusOpened *opened = service->opened;
+  g_autoptr (GHashTable) come = g_steal_pointer (&opened->come);
+  g_autoptr (GHashTable) gone = g_steal_pointer (&opened->gone);
+  GHashTableIter iter;
+  gpointer object;
+
+  g_hash_table_iter_init (&iter, gone);
+  while (committed && g_hash_table_iter_next (&iter, &object, NULL))
+    if (bus_opened_find (service, ((BusObject *) object)->path) == object)
+      bus_opened_remove (object);
+  g_hash_table_iter_init (&iter, come);
+  while (g_hash_table_iter_next (&iter, NULL, &object))
+    if (!committed)
+      (void) bus_clients_close (service->clients, service->caller, object);
+    else
+      {
+        ((BusObject *) object)->openers = 1;
+        insert (service, object);
+      }
 }
 
 void

@@ -3,10 +3,12 @@
 /* Manager1.Transact: calls of several lists, dicts and values that happen together or not at all.
  *
  * The operations are those methods that the adapters run at once, on the same objects, with the
- * arguments checked here as GDBus checks those of a single call. All of them are looked up before
- * the transaction begins, and the answer is weighed before it is committed: what could not be sent
- * has not happened. The service does nothing else meanwhile, so nobody keeps the gate while he
- * waits for a client. Where the gate is another's the call is tried again (dispatch.c).
+ * arguments checked here as GDBus checks those of a single call; and those of the root, which make
+ * and remove objects. Each is looked up when it is its turn, for it may be on what an earlier one
+ * has made. What the bus is told about such objects waits on a stage (object-manager.c). The answer
+ * is weighed before the transaction is committed: what could not be sent has not happened. The
+ * service does nothing else meanwhile, so nobody keeps the gate while he waits for a client. Where
+ * the gate is another's the call is tried again (dispatch.c).
  */
 
 #include "bus/transact.h"
@@ -26,21 +28,29 @@ typedef struct
 } Operation;
 
 static void
-operation_clear (gpointer data)
+operation_clear (Operation *operation)
 {
-  Operation *operation = data;
-
   g_clear_pointer (&operation->object, bus_object_unref);
   g_clear_pointer (&operation->arguments, g_variant_unref);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Operation, operation_clear)
+
+static const BusInterface *
+interface_of (BusObject *object)
+{
+  if (object == object->service->root)
+    return &bus_manager_interface;
+  return SHMOBJ_IS_CONTAINER (object->object) ? object->interface : NULL;
 }
 
 static const BusMethod *
 find_method (BusObject *object, const char *name, const char **short_name)
 {
-  const BusInterface *interface = object->interface;
+  const BusInterface *interface = interface_of (object);
   gsize length;
 
-  if (interface == NULL || !SHMOBJ_IS_CONTAINER (object->object))
+  if (interface == NULL)
     return NULL;
   length = strlen (interface->info->name);
   if (strncmp (name, interface->info->name, length) != 0 || name[length] != '.')
@@ -48,7 +58,8 @@ find_method (BusObject *object, const char *name, const char **short_name)
 
   *short_name = name + length + 1;
   for (const BusMethod *method = interface->methods; method->name != NULL; method++)
-    if (method->run != NULL && g_str_equal (method->name, *short_name))
+    if (method->run != NULL && method->run != bus_run_transact &&
+        g_str_equal (method->name, *short_name))
       return method;
   return NULL;
 }
@@ -57,7 +68,7 @@ static gboolean
 check_arguments (const Operation *operation, const char *method, GError **error)
 {
   GDBusMethodInfo *info = g_dbus_interface_info_lookup_method (
-      (GDBusInterfaceInfo *) operation->object->interface->info, method);
+      (GDBusInterfaceInfo *) interface_of (operation->object)->info, method);
   g_autoptr (GString) wanted = g_string_new ("(");
 
   for (GDBusArgInfo **in = info->in_args; in != NULL && *in != NULL; in++)
@@ -99,27 +110,6 @@ read_operation (BusService *service, GVariant *given, Operation *operation, GErr
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
                "%s has no such method that can be part of a transaction", path);
   return FALSE;
-}
-
-static gboolean
-read_operations (BusService *service, GVariant *given, GArray *operations, GError **error)
-{
-  gsize n = g_variant_n_children (given);
-
-  g_array_set_clear_func (operations, operation_clear);
-  g_array_set_size (operations, n);
-  for (gsize i = 0; i < n; i++)
-    {
-      g_autoptr (GVariant) child = g_variant_get_child_value (given, i);
-      Operation *operation = &g_array_index (operations, Operation, i);
-
-      if (!read_operation (service, child, operation, error))
-        {
-          g_prefix_error (error, "Operation %" G_GSIZE_FORMAT " (%s): ", i, operation->name);
-          return FALSE;
-        }
-    }
-  return TRUE;
 }
 
 /* Inside the transaction: the objects must be as the caller knows them. */
@@ -172,28 +162,43 @@ add_result (GVariantBuilder *results, GVariant *body)
     g_variant_builder_add (results, "v", result);
 }
 
+static gboolean
+run_operation (
+    BusService *service, GVariant *given, gsize number, GVariantBuilder *results, GError **error)
+{
+  g_auto (Operation) operation = { NULL };
+  g_autoptr (GVariant) body = NULL;
+
+  if (read_operation (service, given, &operation, error))
+    body = operation.method->run (operation.object, operation.arguments, error);
+  if (body == NULL)
+    {
+      g_prefix_error (error, "Operation %" G_GSIZE_FORMAT " (%s): ", number, operation.name);
+      return FALSE;
+    }
+  g_variant_ref_sink (body);
+  add_result (results, body);
+  return TRUE;
+}
+
 /* Their results, an av; NULL with an error, also when they cannot be sent. */
 static GVariant *
-run_operations (GArray *operations, GError **error)
+run_operations (BusService *service, GVariant *given, GError **error)
 {
   g_autoptr (GVariant) all = NULL, reply = NULL;
+  gsize n = g_variant_n_children (given);
   GVariantBuilder results;
 
   g_variant_builder_init (&results, G_VARIANT_TYPE ("av"));
-  for (guint i = 0; i < operations->len; i++)
+  for (gsize i = 0; i < n; i++)
     {
-      Operation *operation = &g_array_index (operations, Operation, i);
-      g_autoptr (GVariant) body =
-          operation->method->run (operation->object, operation->arguments, error);
+      g_autoptr (GVariant) child = g_variant_get_child_value (given, i);
 
-      if (body == NULL)
+      if (!run_operation (service, child, i, &results, error))
         {
-          g_prefix_error (error, "Operation %u (%s): ", i, operation->name);
           g_variant_builder_clear (&results);
           return NULL;
         }
-      g_variant_ref_sink (body);
-      add_result (&results, body);
     }
   all = g_variant_ref_sink (g_variant_builder_end (&results));
   reply = g_variant_ref_sink (g_variant_new ("(@av)", all));
@@ -223,24 +228,43 @@ take_revisions (GVariant *options, GError **error)
   return NULL;
 }
 
+/* With the transaction begun; it has ended behind it. */
+static GVariant *
+run_in (BusService *service,
+        ShmobjTransaction *transaction,
+        GVariant *given,
+        GVariant *revisions,
+        GError **error)
+{
+  GVariant *results = NULL;
+  gboolean committed;
+
+  bus_opened_begin_stage (service);
+  if (check_revisions (service, revisions, error))
+    results = run_operations (service, given, error);
+  committed = results != NULL && bus_opened_charge_stage (service, error) &&
+              shmobj_transaction_commit (transaction, error);
+  shmobj_transaction_rollback (transaction);
+  bus_opened_end_stage (service, committed);
+  if (!committed)
+    g_clear_pointer (&results, g_variant_unref);
+  return results;
+}
+
 GVariant *
 bus_run_transact (BusObject *root, GVariant *parameters, GError **error)
 {
   ShmobjManager *manager = root->service->manager;
   g_autoptr (GVariant) given = g_variant_get_child_value (parameters, 0);
   g_autoptr (GVariant) options = g_variant_get_child_value (parameters, 1), revisions = NULL;
-  g_autoptr (GArray) operations = g_array_new (FALSE, TRUE, sizeof (Operation));
   g_autoptr (ShmobjTransaction) transaction = NULL;
   g_autoptr (GVariant) results = NULL;
 
   revisions = take_revisions (options, error);
-  if (revisions == NULL || !read_operations (root->service, given, operations, error))
+  if (revisions == NULL)
     return NULL;
   transaction = shmobj_manager_begin (manager, manager_get_timeout (manager), NULL, error);
-  if (transaction == NULL || !check_revisions (root->service, revisions, error))
-    return NULL;
-  results = run_operations (operations, error);
-  if (results == NULL || !shmobj_transaction_commit (transaction, error))
-    return NULL;
-  return g_variant_new ("(@av)", results);
+  if (transaction != NULL)
+    results = run_in (root->service, transaction, given, revisions, error);
+  return results != NULL ? g_variant_new ("(@av)", results) : NULL;
 }

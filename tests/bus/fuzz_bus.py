@@ -99,8 +99,26 @@ class Drawer:
             return GLib.Variant.new_tuple(*map(self.value, parts(text[1:-1])))
         return self.basic(text[0])
 
+    def operations(self):
+        """For Transact: calls of what can be part of it, mostly."""
+        rng, calls = self.rng, []
+        for _ in range(rng.randrange(1, 5)):
+            interface, method, signature = rng.choice(self.methods)
+            arguments = GLib.Variant("g", "")
+            if rng.random() < 0.4:
+                interface, method, arguments = NAME, "Open", GLib.Variant("(ssa{sv})", (rng.choice(KINDS), rng.choice(NAMES), {}))
+            elif rng.random() < 0.2:
+                interface, method, arguments = NAME, "RemoveObject", GLib.Variant("(s)", (rng.choice(NAMES),))
+            elif signature:
+                arguments = self.value(f"({signature})")
+            calls.append(GLib.Variant.new_tuple(GLib.Variant("o", self.path_for(interface)), GLib.Variant("s", f"{interface}.{method}"),
+                                                GLib.Variant.new_variant(arguments)))
+        return GLib.Variant.new_tuple(GLib.Variant.new_array(GLib.VariantType("(osv)"), calls), GLib.Variant("a{sv}", {}))
+
     def arguments(self, signature):
         """Mostly of the signature, sometimes of another one."""
+        if signature == "a(osv)a{sv}" and self.rng.random() < 0.8:
+            return self.operations()
         chance = self.rng.random()
         if chance < 0.1:
             signature = "".join(self.type() for _ in range(self.rng.randrange(4)))

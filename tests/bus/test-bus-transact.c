@@ -58,7 +58,13 @@ test_or_nothing (void)
     { "('" ROOT "/todo', '" VALUE ".Read', <signature ''>)", ERR ("InvalidArgument") },
     { "('" ROOT "/todo', '" IFACE ("Object.Close") "', <signature ''>)", ERR ("InvalidArgument") },
     { "('" ROOT "/count', '" VALUE ".Add', <(<'no number'>,)>)", ERR ("InvalidArgument") },
-    { "('" ROOT "', '" SERVICE ".RemoveObject', <('todo',)>)", ERR ("InvalidArgument") },
+    { "('" ROOT "', '" SERVICE ".RemoveObject', <('nobody',)>)", ERR ("NotFound") },
+    { "('" ROOT "', '" SERVICE ".Open', <('list', 'count', @a{sv} {})>)", ERR ("WrongKind") },
+    { "('" ROOT "', '" SERVICE ".Open', <('list', 'new', {'size': <1>})>)",
+      ERR ("InvalidArgument") },
+    { "('" ROOT "', '" SERVICE ".Open', <('todo',)>)", ERR ("InvalidArgument") },
+    { "('" ROOT "', '" TRANSACT "', <(@a(osv) [], @a{sv} {})>)", ERR ("InvalidArgument") },
+    { "('" ROOT "', '" LIST ".Clear', <signature ''>)", ERR ("InvalidArgument") },
     { "('" ROOT "/queue', '" IFACE ("Queue.Put") "', <(<1>, int64 0)>)", ERR ("InvalidArgument") },
     { "('" ROOT "/nobody', '" LIST ".Clear', <signature ''>)", ERR ("NotFound") },
     { "('/elsewhere/at/all', '" LIST ".Clear', <signature ''>)", ERR ("NotFound") },
@@ -104,6 +110,103 @@ test_revisions (void)
   bus_refuse (bus, ROOT, TRANSACT,
               "(@a(osv) [], {'revisions': <[(objectpath '" ROOT "', uint64 1)]>})",
               ERR ("InvalidArgument"));
+}
+
+/* Signals of the ObjectManager about names that begin with an “n”, as text. */
+static void
+on_signal (GDBusConnection *connection,
+           const char *sender,
+           const char *path,
+           const char *interface,
+           const char *name,
+           GVariant *body,
+           gpointer user_data)
+{
+  const char *object;
+
+  g_variant_get_child (body, 0, "&o", &object);
+  if (g_str_has_prefix (object, ROOT "/n"))
+    g_string_append_printf (user_data, "%s %s;", name, object + strlen (ROOT "/"));
+}
+
+static void
+expect_signals (GDBusConnection *other, GString *heard, const char *expected)
+{
+  /* whatever was sent before this answer has come before it, and is dispatched in order */
+  bus_expect (other, ROOT, "org.freedesktop.DBus.Peer.Ping", "()", "()");
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  while (strlen (heard->str) < strlen (expected))
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpstr (heard->str, ==, expected);
+  g_string_truncate (heard, 0);
+}
+
+#define OPEN(kind, name)                                                                           \
+  "(objectpath '" ROOT "', '" SERVICE ".Open', <('" kind "', '" name "', @a{sv} {})>)"
+#define REMOVE(name) "(objectpath '" ROOT "', '" SERVICE ".RemoveObject', <('" name "',)>)"
+#define APPEND(name) "(objectpath '" ROOT "/" name "', '" LIST ".Append', <(<1>,)>)"
+
+static void
+test_names (void)
+{
+  g_autoptr (GDBusConnection) other = bus_connect ();
+  g_autoptr (GString) heard = g_string_new (NULL);
+  guint subscription = g_dbus_connection_signal_subscribe (
+      other, SERVICE, "org.freedesktop.DBus.ObjectManager", NULL, ROOT, NULL,
+      G_DBUS_SIGNAL_FLAGS_NONE, on_signal, heard, NULL);
+
+  bus_expect (other, ROOT, "org.freedesktop.DBus.Peer.Ping", "()", "()");
+  bus_refuse (bus, ROOT, TRANSACT,
+              "([" OPEN ("list", "new") ", " APPEND ("new") ", " APPEND ("nowhere") "], @a{sv} {})",
+              ERR ("NotFound"));
+  bus_refuse (bus, ROOT "/new", LIST ".Clear", "()", "org.freedesktop.DBus.Error.UnknownMethod");
+  expect_signals (other, heard, "");
+
+  bus_expect (
+      bus, ROOT, TRANSACT,
+      "([" OPEN ("list", "new") ", " APPEND ("new") ", " OPEN ("queue", "newq") ", " REMOVE (
+          "newq") ", " OPEN ("list", "new") ", " APPEND ("new") "], @a{sv} {})",
+      "([<objectpath '" ROOT "/new'>, <signature ''>, <objectpath '" ROOT
+      "/newq'>, <signature ''>, <objectpath '" ROOT "/new'>, <signature ''>],)");
+  bus_expect (bus, ROOT "/new", LIST ".GetRange", "(int64 0, int64 9)", "([<1>, <1>],)");
+  expect_signals (other, heard, "InterfacesAdded new;");
+
+  /* undone: it stays what it is, for everybody */
+  bus_refuse (bus, ROOT, TRANSACT,
+              "([" REMOVE ("new") ", " OPEN ("queue", "new") ", " APPEND ("new") "], @a{sv} {})",
+              ERR ("InvalidArgument"));
+  bus_expect (bus, ROOT "/new", LIST ".Append", "(<2>,)", "()");
+  expect_signals (other, heard, "");
+
+  bus_expect (bus, ROOT, TRANSACT,
+              "([" REMOVE ("new") ", " OPEN ("list", "new") ", " APPEND ("new") "], @a{sv} {})",
+              "([<signature ''>, <objectpath '" ROOT "/new'>, <signature ''>],)");
+  bus_expect (other, ROOT "/new", LIST ".GetRange", "(int64 0, int64 9)", "([<1>],)");
+  expect_signals (other, heard, "InterfacesRemoved new;InterfacesAdded new;");
+
+  bus_expect (bus, ROOT, TRANSACT, "([" REMOVE ("new") "], @a{sv} {})", "([<signature ''>],)");
+  bus_refuse (bus, ROOT "/new", LIST ".Clear", "()", "org.freedesktop.DBus.Error.UnknownMethod");
+  expect_signals (other, heard, "InterfacesRemoved new;");
+  g_dbus_connection_signal_unsubscribe (other, subscription);
+}
+
+/* One without a name is kept by its caller from then on. */
+static void
+test_nameless (void)
+{
+  g_autoptr (GVariant) reply = NULL, results = NULL, made = NULL;
+  g_autofree char *arguments = NULL;
+
+  set_up ();
+  reply = bus_call (bus, ROOT, TRANSACT, "([" OPEN ("list", "") "], @a{sv} {})");
+  results = g_variant_get_child_value (reply, 0);
+  g_variant_get_child (results, 0, "v", &made);
+  bus_expect (bus, g_variant_get_string (made, NULL), LIST ".Append", "(<1>,)", "()");
+  arguments = g_strdup_printf ("([(objectpath '" ROOT "/todo', '" LIST
+                               ".Append', <(<objectpath '%s'>,)>)], @a{sv} {})",
+                               g_variant_get_string (made, NULL));
+  bus_expect (bus, ROOT, TRANSACT, arguments, "([<signature ''>],)");
 }
 
 static void
@@ -152,6 +255,8 @@ main (int argc, char **argv)
   g_test_add_func ("/bus/transact/all", test_all);
   g_test_add_func ("/bus/transact/or-nothing", test_or_nothing);
   g_test_add_func ("/bus/transact/revisions", test_revisions);
+  g_test_add_func ("/bus/transact/names", test_names);
+  g_test_add_func ("/bus/transact/nameless", test_nameless);
   g_test_add_func ("/bus/transact/waits-in-line", test_waits_in_line);
   status = g_test_run ();
   g_object_unref (bus);

@@ -158,6 +158,20 @@ class DBusPython(unittest.TestCase):
         with mmap.mmap(descriptors[0].take(), 100) as mapped:
             self.assertEqual(mapped[10:15], b"hello")
 
+    def test_made_in_a_transaction(self):
+        def operation(path, method, *arguments):
+            return dbus.Struct((dbus.ObjectPath(path), NAME + "." + method, dbus.Struct(arguments)), signature="osv")
+
+        path, nothing = ROOT + "/made", dbus.Dictionary({}, signature="sv")
+        calls = [operation(ROOT, "Open", "list", "made", nothing), operation(path, "List.Append", dbus.String("in it", variant_level=1))]
+        wrong = operation(ROOT, "RemoveObject", "nobody")
+        with self.assertRaises(dbus.DBusException) as caught:
+            self.root.Transact(dbus.Array([*calls, wrong], signature="(osv)"), nothing)
+        self.assertEqual(caught.exception.get_dbus_name(), "org.shmobj.Error.NotFound")
+        self.assertIsNone(Shmobj.Manager.new("session").lookup("made"))
+        self.assertEqual(self.root.Transact(dbus.Array(calls, signature="(osv)"), nothing)[0], path)
+        self.assertEqual(Shmobj.Manager.new("session").list("made"), ["in it"])
+
     def test_one_key_whatever_client(self):
         """The integer 1, as each client sends it: one key."""
         numbers = self.open("dict", "numbers", "Dict")
