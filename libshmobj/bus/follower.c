@@ -228,7 +228,7 @@ bus_follower_new (GObject *object, BusChanged changed, gpointer data, GError **e
   if (!SHMOBJ_IS_CONTAINER (object))
     {
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
-                           "Only lists, dicts and values can be watched");
+                           "Only lists, dicts and values can be followed");
       return NULL;
     }
   self = g_new0 (BusFollower, 1);

@@ -201,7 +201,10 @@ on_method_call (GDBusConnection *connection,
   service->caller = sender;
   object = bus_service_at (service, path, &error);
   if (object != NULL)
-    bus_dispatch (object, invocation);
+    {
+      bus_watches_stir (object);
+      bus_dispatch (object, invocation);
+    }
   else
     bus_fail (invocation, error);
   service->caller = NULL;

@@ -14,6 +14,9 @@
  * then, in one round, and has cost nothing. One flush at a time serves all watches. What lies in
  * the bus for a client that does not read is the bus's, which limits it.
  *
+ * Two kinds. Lists, dicts and values are followed from revision to revision (follower.c), what
+ * others show is looked at (gauges.c). All else is the same for both.
+ *
  * Lives. A watch ends with its last client, or with the object; then all are told once more to read
  * it, which fails. It keeps the BusObject, so it is found by its path, not by its BusObject:
  * without a client that has it open there may be another one by now.
@@ -24,6 +27,7 @@
 #include "base/fork.h"
 #include "base/shmobj-error.h"
 #include "bus/follower.h"
+#include "bus/gauges.h"
 #include "bus/interface.h"
 #include "bus/service.h"
 #include "manager/shmobj-transaction.h"
@@ -45,7 +49,8 @@ struct _BusWatches
 typedef struct
 {
   BusObject *object;     /* (owned) */
-  BusFollower *follower; /* (owned) (nullable): while it is made */
+  BusFollower *follower; /* (owned) (nullable): while it is made, and of other kinds */
+  BusGauge *gauge;       /* (owned) (nullable): in place of it */
   GSource *source;       /* (owned) (nullable): the same */
   GPtrArray *watchers;   /* Watcher (owned) */
   gboolean held, again;  /* in one of the queues; and has told more since */
@@ -88,6 +93,7 @@ watch_free (gpointer data)
       g_source_unref (watch->source);
     }
   g_clear_pointer (&watch->follower, bus_follower_free);
+  g_clear_pointer (&watch->gauge, bus_gauge_free);
   g_ptr_array_unref (watch->watchers);
   bus_object_unref (watch->object);
   g_free (watch);
@@ -124,6 +130,24 @@ is_over (const GError *error)
          g_error_matches (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CLOSED);
 }
 
+static gboolean
+catch_up (BusWatch *watch, GError **error)
+{
+  if (watch->gauge == NULL)
+    return bus_follower_catch_up (watch->follower, error);
+  bus_gauge_look (watch->gauge);
+  return TRUE;
+}
+
+static void
+tell_end (BusWatch *watch)
+{
+  if (watch->gauge != NULL)
+    bus_gauge_tell_gone (watch->gauge);
+  else
+    bus_follower_tell_reread (watch->follower);
+}
+
 /* Whatever has changed until now is told. FALSE with an error; when there is nothing more to watch,
  * the watch has ended. */
 static gboolean
@@ -134,11 +158,11 @@ tell (BusWatch *watch, GError **error)
   if (!bus_service_has (watch->object->service, watch->object))
     g_set_error (&local, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "There is no object at %s any more",
                  watch->object->path);
-  else if (bus_follower_catch_up (watch->follower, &local))
+  else if (catch_up (watch, &local))
     return TRUE;
   if (is_over (local))
     {
-      bus_follower_tell_reread (watch->follower);
+      tell_end (watch);
       end (watch);
     }
   g_propagate_error (error, local);
@@ -218,17 +242,29 @@ hold (BusWatch *watch)
 }
 
 static void
-on_changed (GVariant *body, gpointer data)
+send (BusWatch *watch, const char *interface, const char *signal, GVariant *body)
 {
-  BusWatch *watch = data;
-  const BusObject *object = watch->object;
   g_autoptr (GVariant) owned = g_variant_ref_sink (body);
 
   for (guint i = 0; i < watch->watchers->len; i++)
-    (void) g_dbus_connection_emit_signal (
-        object->service->connection, ((Watcher *) watch->watchers->pdata[i])->sender, object->path,
-        object->interface->info->name, "Changed", owned, NULL);
+    (void) g_dbus_connection_emit_signal (watch->object->service->connection,
+                                          ((Watcher *) watch->watchers->pdata[i])->sender,
+                                          watch->object->path, interface, signal, owned, NULL);
   hold (watch);
+}
+
+static void
+on_changed (GVariant *body, gpointer data)
+{
+  BusWatch *watch = data;
+
+  send (watch, watch->object->interface->info->name, "Changed", body);
+}
+
+static void
+on_moved (GVariant *body, gpointer data)
+{
+  send (data, "org.freedesktop.DBus.Properties", "PropertiesChanged", body);
 }
 
 static gboolean
@@ -279,9 +315,33 @@ find (BusObject *object)
 
   if (watch == NULL || watch->object->id == object->id)
     return watch;
-  bus_follower_tell_reread (watch->follower);
+  tell_end (watch);
   end (watch);
   return NULL;
+}
+
+static gboolean
+begin_to_follow (BusWatch *watch, GMainContext *context, GError **error)
+{
+  watch->follower = bus_follower_new (watch->object->object, on_changed, watch, error);
+  if (watch->follower == NULL)
+    return FALSE;
+  watch->source = watching_new (SHMOBJ_CONTAINER (watch->object->object), context, -1);
+  if (watch->source != NULL)
+    return TRUE;
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno),
+               "Cannot watch the object: no descriptor to listen with (%s)", g_strerror (errno));
+  return FALSE;
+}
+
+static gboolean
+begin_to_look (BusWatch *watch, GError **error)
+{
+  watch->gauge = bus_gauge_new (watch->object, on_moved, watch, error);
+  if (watch->gauge == NULL)
+    return FALSE;
+  watch->source = bus_gauge_source_new (watch->gauge);
+  return TRUE;
 }
 
 static gboolean
@@ -289,17 +349,9 @@ begin (BusWatch *watch, GError **error)
 {
   g_autoptr (GMainContext) context = g_main_context_ref_thread_default ();
 
-  watch->follower = bus_follower_new (watch->object->object, on_changed, watch, error);
-  if (watch->follower == NULL)
+  if (SHMOBJ_IS_CONTAINER (watch->object->object) ? !begin_to_follow (watch, context, error)
+                                                  : !begin_to_look (watch, error))
     return FALSE;
-  watch->source = watching_new (SHMOBJ_CONTAINER (watch->object->object), context, -1);
-  if (watch->source == NULL)
-    {
-      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno),
-                   "Cannot watch the object: no descriptor to listen with (%s)",
-                   g_strerror (errno));
-      return FALSE;
-    }
   g_source_set_callback (watch->source, on_stirred, watch, NULL);
   g_source_set_priority (watch->source, G_PRIORITY_DEFAULT_IDLE);
   g_source_attach (watch->source, context);
@@ -358,7 +410,7 @@ bus_watches_add (BusObject *object, guint64 *revision, GError **error)
         }
       add_watcher (watch, charge);
     }
-  *revision = bus_follower_get_revision (watch->follower);
+  *revision = watch->gauge != NULL ? 0 : bus_follower_get_revision (watch->follower);
   return TRUE;
 }
 
@@ -370,6 +422,16 @@ bus_watches_remove (BusObject *object)
 
   if (watcher != NULL)
     remove_watcher (watcher);
+}
+
+void
+bus_watches_stir (BusObject *object)
+{
+  BusWatches *watches = object->service->watches;
+  BusWatch *watch = g_hash_table_lookup (watches->by_path, object->path);
+
+  if (watch != NULL && watch->gauge != NULL)
+    bus_gauge_stir (watch->gauge, watch->source);
 }
 
 typedef struct

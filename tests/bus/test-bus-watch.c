@@ -458,16 +458,6 @@ test_reread_and_end (void)
   REMOVED ("ends");
 }
 
-static void
-test_other_kinds (void)
-{
-  g_autofree char *queue = bus_open (bus, "queue", "q", "{}");
-
-  bus_refuse (bus, queue, IFACE ("Object.Watch"), "()", ERR ("NotSupported"));
-  bus_expect (bus, queue, IFACE ("Object.Unwatch"), "()", "()");
-  REMOVED ("q");
-}
-
 int
 main (int argc, char *argv[])
 {
@@ -481,7 +471,6 @@ main (int argc, char *argv[])
   g_test_add_func ("/bus/watch/who-is-told", test_who_is_told);
   g_test_add_func ("/bus/watch/dict-and-value", test_dict_and_value);
   g_test_add_func ("/bus/watch/reread-and-end", test_reread_and_end);
-  g_test_add_func ("/bus/watch/other-kinds", test_other_kinds);
   g_test_add_data_func ("/bus/watch/copies-list", "list", test_copies);
   g_test_add_data_func ("/bus/watch/copies-dict", "dict", test_copies);
   result = g_test_run ();

@@ -20,6 +20,8 @@ const List = wrapperOf(`${NAME}.List`);
 const Dict = wrapperOf(`${NAME}.Dict`);
 const Queue = wrapperOf(`${NAME}.Queue`);
 const Lock = wrapperOf(`${NAME}.Lock`);
+const Event = wrapperOf(`${NAME}.Event`);
+const Something = wrapperOf(`${NAME}.Object`);
 
 const manager = new Manager(Gio.DBus.session, NAME, ROOT);
 
@@ -86,6 +88,32 @@ test('lock-and-its-lease', () => {
     equal(remoteError(() => lock.AcquireSync(0, {})), 'org.shmobj.Error.TimedOut');
     lock.ReleaseSync();
     equal(remoteError(() => lock.ReleaseSync()), 'org.shmobj.Error.PermissionDenied');
+});
+
+// A proxy's cache is true while the object is watched: nothing else is needed than the standard signal.
+test('watched-queue-in-a-proxy', async () => {
+    const queue = open(Queue, 'queue', 'gjs watched');
+    const anything = new Something(Gio.DBus.session, NAME, queue.g_object_path);
+    equal(anything.WatchSync(), [0]);
+    equal(queue.Size, 0);
+    const heard = [];
+    queue.connect('g-properties-changed', (_proxy, changed) => heard.push(...Object.keys(changed.deepUnpack())));
+    await queue.PutAsync(new GLib.Variant('s', 'a'), 0);
+    await until(() => queue.Size === 1);
+    await queue.GetAsync(0);
+    await until(() => queue.Size === 0);
+    equal([...new Set(heard)], ['Size']);
+    anything.UnwatchSync();
+});
+
+test('watched-event-in-a-proxy', async () => {
+    const event = open(Event, 'event', 'gjs watched event');
+    new Something(Gio.DBus.session, NAME, event.g_object_path).WatchSync();
+    equal(event.IsSet, false);
+    event.SetSync();
+    await until(() => event.IsSet);
+    event.ClearSync();
+    await until(() => !event.IsSet);
 });
 
 test('object-manager-client', async () => {
