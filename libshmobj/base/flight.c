@@ -22,7 +22,7 @@
  * Never both.
  *
  * Who notices a death. Whoever finds the queue empty looks after the holders; a reader asleep wakes
- * for that every 100 ms while something is in others' hands (base/ring-wait.c, base/lookout.c). A
+ * for that every 100 ms while something is in others' hands (base/ring-seat.c, base/lookout.c). A
  * queue with nothing in flight has no timer.
  *
  * Loans. A message that lies in a block of the pool for loans is on record by the frame that names

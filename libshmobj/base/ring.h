@@ -128,7 +128,7 @@ typedef struct
   WaitHabit reading, writing;
   _Atomic (guint32) read_when_grown; /* what had been read when we last made it deeper */
   _Atomic (guint32) sleeping_reader; /* the thread that is in a seat or queues for it, see */
-  _Atomic (guint32) sleeping_writer; /* base/ring-wait.c */
+  _Atomic (guint32) sleeping_writer; /* base/ring-seat.c */
   int lookout_fd;                    /* (owned): base/lookout.c; -1 before it was asked for */
   _Atomic (int) lookout_timer;       /* (owned): the same */
 } Ring;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Waiting for a message (libshmobj/base/ring-wait.c): a writer, two readers, any of whom may be
+/* Waiting for a message (libshmobj/base/ring-seat.c): a writer, two readers, any of whom may be
  * killed at any step, asleep or awake, or stopped while asleep.
  *
  * What is here: the word that counts and carries the sleeper's bit, raising that bit under both
