@@ -46,6 +46,12 @@ def fill(outer):
     outer.extend([inner, mapping])
 
 
+def rename(namespace):
+    namespace.name += "!"
+    del namespace.old
+    namespace.new = [namespace.count]
+
+
 class List(unittest.TestCase):
     def setUp(self):
         self.manager = mp.Manager()
@@ -443,6 +449,24 @@ class Manager(unittest.TestCase):
             with lock:
                 event.set()
             self.assertTrue(event.is_set())
+
+    def test_namespace(self):
+        for method in mp.get_all_start_methods():
+            with self.subTest(method), mp.Manager() as manager:
+                shared = manager.Namespace(name="a", old=None)
+                shared.count = 5
+                shared._own = 1
+                child = mp.get_context(method).Process(target=rename, args=(shared,))
+                child.start()
+                child.join()
+                self.assertEqual((child.exitcode, shared.name, shared.new, shared._own), (0, "a!", [5], 1))
+                for name in ("old", "_other"):
+                    with self.assertRaises(AttributeError):
+                        getattr(shared, name)
+                    with self.assertRaises(AttributeError):
+                        delattr(shared, name)
+                self.assertEqual(repr(shared), "Namespace(name='a!', count=5, new=[5])")
+                self.assertIn("count", dir(shared))
 
     def test_value(self):
         manager = Shmobj.Manager()

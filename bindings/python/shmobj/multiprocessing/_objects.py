@@ -38,6 +38,46 @@ def Event():
     return Shmobj.Event.new()
 
 
+def _namespace_of(shared):
+    namespace = Namespace.__new__(Namespace)
+    object.__setattr__(namespace, "_dict", shared)
+    return namespace
+
+
+class Namespace:
+    """Attributes that processes share: the items of a shared dict. Those whose names begin with an underscore are this
+    process's own."""
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            return self._dict[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __setattr__(self, name, value):
+        if name.startswith("_"):
+            object.__setattr__(self, name, value)
+        else:
+            self._dict[name] = value
+
+    def __delattr__(self, name):
+        if name.startswith("_"):
+            object.__delattr__(self, name)
+        elif self._dict.pop(name, self) is self:
+            raise AttributeError(name)
+
+    def __dir__(self):
+        return [*object.__dir__(self), *self._dict.keys()]
+
+    def __repr__(self):
+        return f"Namespace({', '.join(f'{name}={value!r}' for name, value in self._dict.items())})"
+
+    def __reduce__(self):
+        return _namespace_of, (self._dict,)
+
+
 class Manager:
     """Makes lists, dicts and more that live as long as somebody uses them.
 
@@ -74,6 +114,10 @@ class Manager:
         shared = _for_python(self._open().value())
         shared.set(value)
         return shared
+
+    def Namespace(self, /, **attributes):
+        """Shared attributes: `ns.x = 1` here is `ns.x` there."""
+        return _namespace_of(self.dict(**attributes))
 
     def transaction(self, timeout=None):
         """with manager.transaction(): what is done in the block happens together or not at all."""
