@@ -36,22 +36,38 @@ class Lines:
 
         lock = self._locks.setdefault(manager, weakref.WeakKeyDictionary()).setdefault(
             asyncio.get_running_loop(), asyncio.Lock())
-        await self._first(lock, end)
+        await self._first(lock, end, cancellable)
         try:
             return await _asyncio.looking(lambda: self._attempt(manager, cancellable), _errors.Busy, _wrap.left_of(end))
         finally:
             lock.release()
 
-    async def _first(self, lock, end):
+    async def _first(self, lock, end, cancellable):
         import asyncio
 
         left = _wrap.left_of(end)
         try:
             if left == 0 and lock.locked():
                 raise TimeoutError
-            await (lock.acquire() if not lock.locked() else asyncio.wait_for(lock.acquire(), left))
+            await (lock.acquire() if not lock.locked() else self._turn(lock, left, cancellable))
         except (TimeoutError, asyncio.TimeoutError):
             raise _errors.Busy("Calls of transact_async() that were made before still wait for the manager") from None
+
+    async def _turn(self, lock, left, cancellable):
+        import asyncio
+
+        if cancellable is None:
+            return await asyncio.wait_for(lock.acquire(), left)
+        loop, turn = asyncio.get_running_loop(), asyncio.ensure_future(lock.acquire())
+        handler = cancellable.connect(lambda *_: loop.call_soon_threadsafe(turn.cancel))
+        try:
+            return await asyncio.wait_for(turn, left)
+        except asyncio.CancelledError:
+            if not cancellable.is_cancelled() or asyncio.current_task().cancelling():
+                raise
+            raise _errors.Cancelled("The call was cancelled") from None
+        finally:
+            cancellable.disconnect(handler)
 
     def _attempt(self, manager, cancellable):
         if cancellable is not None and cancellable.is_cancelled():

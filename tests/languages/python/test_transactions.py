@@ -176,11 +176,11 @@ class Transactions(unittest.TestCase):
                 await start(6, 0)
             dropped.cancel()
             cancellable.cancel()
+            with self.assertRaises(Shmobj.Cancelled):  # also while others are before it
+                await stopped
             self.assertEqual(ran, [])
             finish()
             await asyncio.gather(first, last)
-            with self.assertRaises(Shmobj.Cancelled):
-                await stopped
 
         asyncio.run(main())
         self.assertEqual(ran, [1, 5])
