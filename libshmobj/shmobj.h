@@ -8,6 +8,7 @@
 #include "shmobj-version-macros.h"
 #include "base/shmobj-error.h"
 #include "base/shmobj-frame.h"
+#include "objects/shmobj-condition.h"
 #include "objects/shmobj-event.h"
 #include "objects/shmobj-lock.h"
 #include "objects/shmobj-connection.h"

@@ -428,7 +428,14 @@ arena_object_new (ArenaObject *object, CellKind kind, gboolean own_segment, GErr
 static const char *
 cell_name (guint32 kind)
 {
-  return kind == CELL_LOCK ? "lock" : kind == CELL_EVENT ? "event" : "free or unknown one";
+  static const char *const names[] = {
+    [CELL_LOCK] = "lock",
+    [CELL_EVENT] = "event",
+    [CELL_CONDITION] = "condition",
+    [CELL_SEATS] = "part of a condition",
+  };
+
+  return kind < G_N_ELEMENTS (names) && names[kind] != NULL ? names[kind] : "free or unknown one";
 }
 
 gboolean
@@ -452,6 +459,17 @@ arena_object_at (ArenaObject *object, Arena *arena, guint64 offset, CellKind kin
   else
     *object = (ArenaObject){ .arena = arena_ref (arena), .offset = offset, .exported = TRUE };
   return object->arena != NULL;
+}
+
+gpointer
+arena_content_at (Arena *arena, guint64 offset, CellKind kind, gboolean known)
+{
+  ArenaCell *cell = cell_at (arena, offset);
+
+  if (cell == NULL || (!known && !back (arena, offset, LAYOUT_PAGE, NULL)) ||
+      atomic_load_explicit (&cell->kind, memory_order_acquire) != (guint32) kind)
+    return NULL;
+  return cell->content;
 }
 
 /* The arena of these descriptors, with a reference. */

@@ -35,6 +35,9 @@ void arena_object_clear (ArenaObject *object);
 
 /* The object's bytes in shared memory: as long as ArenaCell's content. */
 gpointer arena_object_content (const ArenaObject *object);
+/* The same of another cell of the arena, for as long as @arena is kept: NULL when there is none of
+ * that kind at @offset. @known: it was asked for before with success, which makes it quick. */
+gpointer arena_content_at (Arena *arena, guint64 offset, CellKind kind, gboolean known);
 /* The descriptors for a handle (unowned). From now on others may hold the object. */
 void arena_object_export (ArenaObject *object, int *segment_fd, int *bell_fd);
 

@@ -13,7 +13,8 @@
  *     QUEUE      [ RingShared, 4096 ][ ring's data: capacity + 4096 ][ FlightShared ][ messages in
  *                flight, as much ][ PoolShared ][ blocks for loans, as much ]
  *     PIPE       [ RingShared, 4096 ][ RingShared, 4096 ][ data: there ][ data: back ]
- *     ARENA      [ ArenaShared, 4096 ][ cells, 64 B each: kind, then LockShared or EventShared ]
+ *     ARENA      [ ArenaShared, 4096 ][ cells, 64 B each: kind, then LockShared, EventShared,
+ *                ConditionShared … ]
  *     GATE       [ GateShared, 4096 ][ WatchersShared ]
  *
  * A segment of kind MEMORY (ShmobjSharedMemory) is the user's bytes from 0 on and has none of this.
@@ -23,7 +24,7 @@
 #include <stdatomic.h>
 
 #define LAYOUT_MAGIC G_GUINT64_CONSTANT (0x314a424f4d4853c4) /* "\xc4SHMOBJ1" */
-#define LAYOUT_VERSION 5
+#define LAYOUT_VERSION 6
 #define LAYOUT_BYTE_ORDER 0x01020304
 #define LAYOUT_PAGE 4096
 
@@ -88,6 +89,8 @@ typedef enum
   CELL_FREE = 0,
   CELL_LOCK = 1,
   CELL_EVENT = 2,
+  CELL_CONDITION = 5,
+  CELL_SEATS = 6,
 } CellKind;
 
 typedef struct
@@ -115,6 +118,32 @@ typedef struct
   _Atomic (guint32) listening; /* 1: somebody waits by the bell */
 } EventShared;
 
+/* A condition (base/condition.c): the content of a cell; those who wait have seats. */
+typedef _Atomic (guint64) ConditionSeat; /* ticket << 33 | asleep << 32 | woken << 31 | token */
+
+#define CONDITION_SEATS 4
+#define CONDITION_MORE_SEATS 6
+
+typedef struct
+{
+  _Atomic (guint32) tickets;   /* handed out so far */
+  _Atomic (guint32) all;       /* who has a ticket before this one was woken */
+  _Atomic (guint32) listening; /* 1: somebody waits by the bell */
+  _Atomic (guint32) lock;      /* offset of the cell of its lock; 0: that is in another arena */
+  _Atomic (guint32) more;      /* offset of a cell with more seats; 0: there is none */
+  guint32 spare;
+  ConditionSeat seats[CONDITION_SEATS];
+} ConditionShared;
+
+typedef struct
+{
+  _Atomic (guint32) more; /* as above */
+  guint32 spare;
+  ConditionSeat seats[CONDITION_MORE_SEATS];
+} ConditionSeats;
+
+G_STATIC_ASSERT (sizeof (ConditionShared) <= sizeof (((ArenaCell *) NULL)->content));
+G_STATIC_ASSERT (sizeof (ConditionSeats) <= sizeof (((ArenaCell *) NULL)->content));
 G_STATIC_ASSERT (sizeof (LockShared) <= sizeof (((ArenaCell *) NULL)->content));
 G_STATIC_ASSERT (sizeof (EventShared) <= sizeof (((ArenaCell *) NULL)->content));
 

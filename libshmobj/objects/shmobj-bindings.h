@@ -6,6 +6,7 @@
 #endif
 
 #include "base/shmobj-frame.h"
+#include "objects/shmobj-condition.h"
 #include "objects/shmobj-connection.h"
 #include "objects/shmobj-event.h"
 #include "objects/shmobj-lock.h"
@@ -32,6 +33,10 @@ gboolean shmobj_event_wait_interruptible (ShmobjEvent *self,
                                           gint64 timeout_us,
                                           gboolean *interrupted,
                                           GError **error);
+/* Of a wait that shmobj_condition_begin_wait() began; it stays begun. */
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_condition_sleep_interruptible (
+    ShmobjCondition *self, guint64 wait, gint64 timeout_us, gboolean *interrupted, GError **error);
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_queue_put_frame (ShmobjQueue *self,
                                  const ShmobjFrame *frame,

@@ -53,6 +53,9 @@ class Models(unittest.TestCase):
     def test_lock(self):
         self.check("lock.pml", "BY_STORE", "SILENT", "NO_GENERATION", "NO_TAKEOVER")
 
+    def test_condition(self):
+        self.check("condition.pml", "LATE", "EARLY", "UNSEEN", "EMPTY_FIRST", "BY_STORE")
+
 
 if __name__ == "__main__":
     unittest.main()
