@@ -3,7 +3,7 @@
 
     from shmobj import multiprocessing as mp
 
-Processes are the standard library's, with all their start methods. Queue, Pipe, Lock, Event, Manager
+Processes are the standard library's, with all their start methods. Queue, Pipe, Lock, RLock, Event, Value, Array, Manager
 and shared_memory are libshmobj's, under the names and with the habits that they have there. What
 libshmobj does not have is not here either: nothing silently stands in for anything.
 """
@@ -29,10 +29,12 @@ from multiprocessing import (
 )
 
 from . import _process
-from ._objects import Event, JoinableQueue, Lock, Manager, Pipe, Queue
+from ._objects import Event, JoinableQueue, Lock, Manager, Pipe, Queue, RLock
 from ._process import Process
+from .sharedctypes import Array, RawArray, RawValue, Value
 
 __all__ = [
+    "Array",
     "AuthenticationError",
     "BufferTooShort",
     "Event",
@@ -43,7 +45,11 @@ __all__ = [
     "Process",
     "ProcessError",
     "Queue",
+    "RLock",
+    "RawArray",
+    "RawValue",
     "TimeoutError",
+    "Value",
     "active_children",
     "cpu_count",
     "current_process",
@@ -68,12 +74,17 @@ class _Context:
     ProcessError = ProcessError
     TimeoutError = TimeoutError
 
+    Array = staticmethod(Array)
     Event = staticmethod(Event)
     JoinableQueue = staticmethod(JoinableQueue)
     Lock = staticmethod(Lock)
     Manager = staticmethod(Manager)
     Pipe = staticmethod(Pipe)
     Queue = staticmethod(Queue)
+    RLock = staticmethod(RLock)
+    RawArray = staticmethod(RawArray)
+    RawValue = staticmethod(RawValue)
+    Value = staticmethod(Value)
 
     active_children = staticmethod(active_children)
     current_process = staticmethod(current_process)

@@ -2,7 +2,7 @@
 """The objects that processes share, made as multiprocessing makes them: by functions."""
 
 from .._library import Shmobj
-from . import _joinable
+from . import _joinable, _rlock
 
 
 def _for_python(thing):
@@ -31,6 +31,11 @@ def Pipe(duplex=True):
 def Lock():
     """A lock that is freed when the process that holds it dies."""
     return Shmobj.Lock.new()
+
+
+def RLock():
+    """A lock that the thread which has it may take again; freed when the process that holds it dies."""
+    return _rlock.RLock(Lock())
 
 
 def Event():
@@ -137,6 +142,11 @@ class Manager:
         """A lock, as Lock() of the module makes it."""
         self._open()
         return Lock()
+
+    def RLock(self):
+        """A lock, as RLock() of the module makes it."""
+        self._open()
+        return RLock()
 
     def Event(self):
         """An event, as Event() of the module makes it."""
