@@ -362,6 +362,9 @@ bus_service_end (BusService *service)
     return; /* a copy of the parent's: nothing here reaches the bus, and nothing may */
 
   service->registration = 0;
+  if (service->closed_id != 0)
+    g_signal_handler_disconnect (service->connection, service->closed_id);
+  service->closed_id = 0;
   if (registration != 0)
     g_dbus_connection_unregister_subtree (service->connection, registration);
   bus_line_end (service);

@@ -21,6 +21,7 @@ struct _BusService
   BusLine *line;               /* (owned) */
   GHashTable *calls;           /* BusCall (unowned) that are not answered yet */
   guint registration;          /* 0: not exported any more */
+  gulong closed_id;            /* of who ends it with the connection; 0: nobody */
   gboolean on_bus;             /* the connection holds a reference */
   guint32 generation; /* of the process that exported it: a forked child has no say on the bus */
   gint64 last_call_us;

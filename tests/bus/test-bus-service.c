@@ -387,6 +387,12 @@ on_connected (GObject *source, GAsyncResult *result, gpointer user_data)
   g_assert_no_error (error);
 }
 
+static void
+on_closed (GDBusConnection *connection, gboolean vanished, GError *error, gpointer user_data)
+{
+  *(gboolean *) user_data = TRUE;
+}
+
 /* Two processes and no bus between them; here one process plays both. */
 static void
 test_without_a_bus (void)
@@ -400,6 +406,7 @@ test_without_a_bus (void)
   g_autoptr (GDBusConnection) client = NULL, peer = NULL;
   g_autoptr (GVariant) reply = NULL, path = NULL;
   g_autoptr (ShmobjQueue) queue = NULL;
+  gboolean closed = FALSE;
   Answer get = { 0 };
   guint id;
 
@@ -412,6 +419,7 @@ test_without_a_bus (void)
   bus_until (peer != NULL && client != NULL);
   id = shmobj_manager_export (manager, peer, &error);
   g_assert_no_error (error);
+  g_signal_connect (peer, "closed", G_CALLBACK (on_closed), &closed);
 
   path = call_own (client, NULL, ROOT, SERVICE, "Open", "('queue', 'q', @a{sv} {})");
   queue = shmobj_manager_open_queue (manager, "q", SHMOBJ_OPEN_EXISTING, 0, 0, NULL, &error);
@@ -427,11 +435,11 @@ test_without_a_bus (void)
   expect_own (client, NULL, ROOT "/q", "org.freedesktop.DBus.Properties.Get",
               "('" IFACE ("Queue") "', 'Size')", "(<uint64 0>,)");
   g_dbus_connection_close (client, NULL, NULL, NULL);
-  bus_until (get.done && shmobj_manager_export_is_idle (manager, id, 0));
+  bus_until (get.done && closed && shmobj_manager_export_is_idle (manager, id, 0));
   g_clear_error (&get.error);
   g_assert_true (shmobj_queue_put (queue, g_variant_new_int32 (1), 0, NULL, &error));
   g_assert_cmpuint (shmobj_queue_get_size (queue), ==, 1);
-  g_assert_true (shmobj_manager_unexport (manager, id));
+  g_assert_false (shmobj_manager_unexport (manager, id)); /* it has ended with its connection */
   g_dbus_server_stop (server);
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-// The service by GJS proxies, which know the XML files and nothing of the library.
+// The service by GJS proxies, which know the XML files and nothing of the library; and an export of our own.
 
 import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
-import {equal, isTrue, run, test, until} from '../languages/javascript/tap.js';
+import Shmobj from 'gi://Shmobj';
+import {equal, isTrue, run, test, throws, until} from '../languages/javascript/tap.js';
 
 const NAME = 'org.shmobj.Manager1';
 const ROOT = '/org/shmobj/Manager1';
@@ -114,6 +115,18 @@ test('watched-event-in-a-proxy', async () => {
     await until(() => event.IsSet);
     event.ClearSync();
     await until(() => !event.IsSet);
+});
+
+test('an-export-ends-with-its-connection', () => {
+    const mine = Shmobj.Manager.new(null);
+    const connection = Gio.DBusConnection.new_for_address_sync(GLib.getenv('DBUS_SESSION_BUS_ADDRESS'),
+        Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION, null, null);
+    const exported = mine.export(connection);
+    isTrue(mine.unexport(exported));
+    const again = mine.export(connection);
+    connection.close_sync(null);
+    isTrue(!mine.unexport(again));
+    throws(() => mine.export(connection), Shmobj.Error, Shmobj.Error.CLOSED);
 });
 
 test('object-manager-client', async () => {

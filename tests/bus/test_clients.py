@@ -194,6 +194,45 @@ def run(command):
 KINDS = {"list": {}, "dict": {}, "value": {}, "queue": {}, "lock": {}, "event": {}, "shared-memory": {"size": 64}}
 
 
+class Export(unittest.TestCase):
+    """A manager of a program's own ends with the connection on which it is shown."""
+
+    def connect(self):
+        flags = Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION
+        return Gio.DBusConnection.new_for_address_sync(os.environ["DBUS_SESSION_BUS_ADDRESS"], flags, None, None)
+
+    def test_ends_with_its_connection(self):
+        manager, connection = Shmobj.Manager.new(None), self.connect()
+        manager.list("mine").append("seen")
+        export = manager.export(connection)
+        self.assertTrue(manager.unexport(export))
+        self.assertFalse(manager.unexport(export))
+        export = manager.export(connection)
+        connection.close_sync(None)
+        self.assertFalse(manager.unexport(export))  # whatever the main loop has not told yet
+        with self.assertRaises(Shmobj.Closed):
+            manager.export(connection)
+
+    def test_ends_when_the_other_side_closes(self):
+        server = Gio.DBusServer.new_sync(f"unix:dir={GLib.get_user_runtime_dir()}", Gio.DBusServerFlags.NONE, Gio.dbus_generate_guid(),
+                                         None, None)
+        accepted, manager, context = [], Shmobj.Manager.new(None), GLib.MainContext.default()
+        server.connect("new-connection", lambda _server, peer: accepted.append(peer) or True)
+        server.start()
+        made = []
+        Gio.DBusConnection.new_for_address(server.get_client_address(), Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT, None, None,
+                                           lambda _source, result: made.append(Gio.DBusConnection.new_for_address_finish(result)))
+        while not (accepted and made):
+            context.iteration(True)
+        closed, export = [], manager.export(accepted[0])
+        accepted[0].connect("closed", lambda *_: closed.append(True))
+        made[0].close_sync(None)
+        while not closed:
+            context.iteration(True)
+        self.assertFalse(manager.unexport(export))
+        server.stop()
+
+
 class Introspection(unittest.TestCase):
     """What the service says of itself is what the XML files say."""
 
