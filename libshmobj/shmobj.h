@@ -18,6 +18,7 @@
 #include "objects/shmobj-open-flags.h"
 #include "objects/shmobj-pipe.h"
 #include "objects/shmobj-queue.h"
+#include "objects/shmobj-semaphore.h"
 #include "objects/shmobj-shareable.h"
 #include "objects/shmobj-shared-memory.h"
 #include "objects/shmobj-bindings.h"

@@ -185,6 +185,19 @@ facts_of (ShmobjManager *manager, const char *kind, const char *name, GError **e
       if (event != NULL)
         g_variant_dict_insert (&facts, "set", "b", shmobj_event_is_set (event));
     }
+  else if (g_str_equal (kind, "semaphore"))
+    {
+      g_autoptr (ShmobjSemaphore) semaphore = shmobj_manager_open_semaphore (
+          manager, name, SHMOBJ_OPEN_EXISTING, 0, 0, TRUE, NULL, error);
+
+      if (semaphore != NULL)
+        {
+          g_variant_dict_insert (&facts, "value", "u", shmobj_semaphore_get_value (semaphore));
+          g_variant_dict_insert (&facts, "maximum", "u", shmobj_semaphore_get_maximum (semaphore));
+          g_variant_dict_insert (&facts, "recovers", "b",
+                                 shmobj_semaphore_get_recovers (semaphore));
+        }
+    }
   else if (g_str_equal (kind, "shared-memory"))
     {
       g_autoptr (ShmobjSharedMemory) memory = shmobj_manager_open_memory (

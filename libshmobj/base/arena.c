@@ -433,6 +433,9 @@ cell_name (guint32 kind)
     [CELL_EVENT] = "event",
     [CELL_CONDITION] = "condition",
     [CELL_SEATS] = "part of a condition",
+    [CELL_SEMAPHORE] = "semaphore",
+    [CELL_BARRIER] = "barrier",
+    [CELL_RECORDS] = "part of a semaphore or barrier",
   };
 
   return kind < G_N_ELEMENTS (names) && names[kind] != NULL ? names[kind] : "free or unknown one";

@@ -14,7 +14,7 @@
  *                flight, as much ][ PoolShared ][ blocks for loans, as much ]
  *     PIPE       [ RingShared, 4096 ][ RingShared, 4096 ][ data: there ][ data: back ]
  *     ARENA      [ ArenaShared, 4096 ][ cells, 64 B each: kind, then LockShared, EventShared,
- *                ConditionShared … ]
+ *                SemaphoreShared, ConditionShared … ]
  *     GATE       [ GateShared, 4096 ][ WatchersShared ]
  *
  * A segment of kind MEMORY (ShmobjSharedMemory) is the user's bytes from 0 on and has none of this.
@@ -89,8 +89,11 @@ typedef enum
   CELL_FREE = 0,
   CELL_LOCK = 1,
   CELL_EVENT = 2,
+  CELL_SEMAPHORE = 3,
+  CELL_BARRIER = 4,
   CELL_CONDITION = 5,
   CELL_SEATS = 6,
+  CELL_RECORDS = 7,
 } CellKind;
 
 typedef struct
@@ -144,6 +147,41 @@ typedef struct
 
 G_STATIC_ASSERT (sizeof (ConditionShared) <= sizeof (((ArenaCell *) NULL)->content));
 G_STATIC_ASSERT (sizeof (ConditionSeats) <= sizeof (((ArenaCell *) NULL)->content));
+
+/* What each process has of an object, for its death (base/records.c): at the end of the object's
+ * cell, and in further cells. */
+#define RECORDS_FIRST 2
+#define RECORDS_CELL 4
+
+typedef struct
+{
+  _Atomic (guint64) note[RECORDS_FIRST];
+  _Atomic (guint32) owner[RECORDS_FIRST]; /* token of whom the note is; 0: of nobody */
+  _Atomic (guint32) more;                 /* offset of a cell with more; 0: there is none */
+  guint32 spare;
+} RecordsShared;
+
+typedef struct
+{
+  _Atomic (guint64) note[RECORDS_CELL];
+  _Atomic (guint32) owner[RECORDS_CELL];
+  _Atomic (guint32) more;
+  guint32 spare;
+} RecordsCell;
+
+/* A semaphore (base/semaphore.c): the content of a cell. */
+typedef struct
+{
+  _Atomic (guint64) word;      /* who changed it last << 32 | free units << 1 | somebody sleeps */
+  _Atomic (guint32) listening; /* 1: somebody waits by the bell */
+  guint32 maximum;             /* fixed at creation; 0: none */
+  guint32 recovers;            /* fixed at creation: units of the dead go back */
+  guint32 spare;
+  RecordsShared records;
+} SemaphoreShared;
+
+G_STATIC_ASSERT (sizeof (RecordsCell) <= sizeof (((ArenaCell *) NULL)->content));
+G_STATIC_ASSERT (sizeof (SemaphoreShared) <= sizeof (((ArenaCell *) NULL)->content));
 G_STATIC_ASSERT (sizeof (LockShared) <= sizeof (((ArenaCell *) NULL)->content));
 G_STATIC_ASSERT (sizeof (EventShared) <= sizeof (((ArenaCell *) NULL)->content));
 

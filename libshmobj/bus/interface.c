@@ -12,11 +12,14 @@ static const BusInterface *const at_value[] = { &bus_object_interface, &bus_valu
 static const BusInterface *const at_queue[] = { &bus_object_interface, &bus_queue_interface, NULL };
 static const BusInterface *const at_lock[] = { &bus_object_interface, &bus_lock_interface, NULL };
 static const BusInterface *const at_event[] = { &bus_object_interface, &bus_event_interface, NULL };
+static const BusInterface *const at_semaphore[] = { &bus_object_interface, &bus_semaphore_interface,
+                                                    NULL };
 static const BusInterface *const at_shared_memory[] = { &bus_object_interface,
                                                         &bus_shared_memory_interface, NULL };
 
-static const BusInterface *const *const of_kinds[] = { at_list, at_dict,  at_value,        at_queue,
-                                                       at_lock, at_event, at_shared_memory };
+static const BusInterface *const *const of_kinds[] = { at_list,      at_dict,         at_value,
+                                                       at_queue,     at_lock,         at_event,
+                                                       at_semaphore, at_shared_memory };
 
 const BusInterface *const *
 bus_interfaces_of (const char *kind)
@@ -120,4 +123,25 @@ bus_option_take_uint64 (
                "The option %s is %.100s: a number from 0 to %" G_GUINT64_FORMAT " is expected",
                name, text, most);
   return FALSE;
+}
+
+gboolean
+bus_option_take_boolean (
+    GVariantDict *options, const char *name, gboolean otherwise, gboolean *value, GError **error)
+{
+  g_autoptr (GVariant) option = g_variant_dict_lookup_value (options, name, NULL);
+
+  *value = otherwise;
+  if (option == NULL)
+    return TRUE;
+  if (!g_variant_is_of_type (option, G_VARIANT_TYPE_BOOLEAN))
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                   "The option %s has type “%.20s”, a boolean is expected", name,
+                   g_variant_get_type_string (option));
+      return FALSE;
+    }
+  *value = g_variant_get_boolean (option);
+  g_variant_dict_remove (options, name);
+  return TRUE;
 }

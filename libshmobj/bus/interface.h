@@ -50,7 +50,8 @@ extern const BusProperty bus_container_properties[], bus_value_properties[];
 
 extern const BusInterface bus_manager_interface, bus_object_manager_interface, bus_object_interface;
 extern const BusInterface bus_list_interface, bus_dict_interface, bus_value_interface,
-    bus_queue_interface, bus_lock_interface, bus_event_interface, bus_shared_memory_interface;
+    bus_queue_interface, bus_lock_interface, bus_event_interface, bus_semaphore_interface,
+    bus_shared_memory_interface;
 
 /* The interface for objects of @kind, NULL if there is none. */
 const BusInterface *bus_interface_of_kind (const char *kind);
@@ -64,3 +65,6 @@ GVariant *bus_interface_get_all (const BusInterface *interface, BusObject *objec
 /* An unsigned option that may be missing; FALSE with INVALID_ARGUMENT when it has another type. */
 gboolean bus_option_take_uint64 (
     GVariantDict *options, const char *name, guint64 most, guint64 *value, GError **error);
+/* The same of one that is true or false, and @otherwise if it is missing. */
+gboolean bus_option_take_boolean (
+    GVariantDict *options, const char *name, gboolean otherwise, gboolean *value, GError **error);

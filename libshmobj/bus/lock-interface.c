@@ -3,35 +3,22 @@
 /* org.shmobj.Manager1.Lock on a ShmobjLock.
  *
  * The lock is the service process's; for whom it has it is remembered here. A caller holds it by a
- * lease: the writing end of a pipe, whose reading end hangs up here when the last copy is closed.
- * That also cures the caller that gave up: its bus library closes the descriptor of a reply that
- * nobody expects, and the lock is free again.
+ * lease (bus/lease.c).
  *
- * States. FREE (holder is NULL) becomes HELD when an acquire ends well and its caller is there;
- * back by Release, the lease, or the caller's name, whichever comes first. While HELD the object is
- * kept, even if its name was removed. If the service is killed, the lock is abandoned: the next who
- * acquires it is told so.
+ * States. FREE (no lease) becomes HELD when an acquire ends well and its caller is there; back by
+ * Release or the end of the lease, whichever comes first. If the service is killed, the lock is
+ * abandoned: the next who acquires it is told so.
  */
 
 #include "bus/arguments.h"
 #include "bus/interface.h"
 #include "bus/introspection.h"
-#include "bus/service.h"
+#include "bus/lease.h"
 #include "objects/shmobj-lock.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <glib-unix.h>
-#include <unistd.h>
 
 typedef struct
 {
-  BusObject *object; /* ours; a reference while the lock is held */
-  char *holder;      /* (owned): the caller's unique name; NULL while nobody has it through us */
-  BusClientWatch *watch; /* (owned): of the holder */
-  BusCharge *charge;     /* (owned): on the holder's account */
-  GSource *lease;        /* (owned): on the reading end */
-  int lease_fd;          /* (owned) */
+  BusLease *lease; /* (owned): the holder's; NULL while nobody has it through us */
 } Tenure;
 
 static GObject *
@@ -53,91 +40,43 @@ lock_of (BusObject *object)
 static gpointer
 new_tenure (BusObject *object)
 {
-  Tenure *tenure = g_new0 (Tenure, 1);
-
-  tenure->object = object;
-  tenure->lease_fd = -1;
-  return tenure;
-}
-
-static gboolean
-end_tenure (Tenure *tenure, GError **error)
-{
-  BusObject *object = tenure->object;
-  gboolean released;
-
-  g_source_destroy (tenure->lease);
-  g_clear_pointer (&tenure->lease, g_source_unref);
-  g_clear_pointer (&tenure->watch, bus_client_watch_free);
-  g_clear_pointer (&tenure->charge, bus_charge_free);
-  g_clear_pointer (&tenure->holder, g_free);
-  close (tenure->lease_fd);
-  tenure->lease_fd = -1;
-  released = shmobj_lock_release (lock_of (object), error);
-  bus_object_unref (object);
-  return released;
+  return g_new0 (Tenure, 1);
 }
 
 static void
 free_tenure (gpointer state)
 {
-  g_free (state); /* nobody holds the lock: a holder keeps the object */
-}
-
-static void
-on_holder_gone (gpointer data)
-{
-  (void) end_tenure (data, NULL);
+  g_free (state); /* nobody holds the lock: a lease keeps the object */
 }
 
 static gboolean
-on_lease_closed (int fd, GIOCondition condition, gpointer data)
+end_tenure (Tenure *tenure, GError **error)
 {
-  (void) end_tenure (data, NULL);
-  return G_SOURCE_REMOVE;
+  gboolean released = shmobj_lock_release (lock_of (bus_lease_object (tenure->lease)), error);
+
+  bus_lease_free (g_steal_pointer (&tenure->lease));
+  return released;
 }
 
 static void
-begin_tenure (BusCall *call, int lease_fd)
+on_lease_over (BusLease *lease)
 {
-  Tenure *tenure = call->object->state;
-
-  bus_object_ref (call->object);
-  tenure->holder = g_strdup (bus_call_sender (call));
-  tenure->watch =
-      bus_client_watch_new (call->object->service->clients, tenure->holder, on_holder_gone, tenure);
-  tenure->charge = g_steal_pointer (&call->held);
-  tenure->lease_fd = lease_fd;
-  tenure->lease = g_unix_fd_source_new (lease_fd, G_IO_HUP);
-  g_source_set_callback (tenure->lease, G_SOURCE_FUNC (on_lease_closed), tenure, NULL);
-  g_source_set_static_name (tenure->lease, "shmobj bus lease");
-  g_source_attach (tenure->lease, g_main_context_get_thread_default ());
+  (void) end_tenure (bus_lease_object (lease)->state, NULL);
 }
 
-/* Makes the lease and gives it to the caller. We have the lock. */
+/* We have the lock. */
 static gboolean
 lease_out (BusCall *call, GError **error)
 {
   g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
-  gboolean abandoned = shmobj_lock_get_abandoned (lock_of (call->object));
-  int ends[2];
+  Tenure *tenure = call->object->state;
   int index;
 
-  if (pipe2 (ends, O_CLOEXEC | O_NONBLOCK) < 0)
-    {
-      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno),
-                   "The service cannot make a lease: %s", g_strerror (errno));
-      return FALSE;
-    }
-  index = g_unix_fd_list_append (fds, ends[1], error);
-  close (ends[1]);
-  if (index < 0)
-    {
-      close (ends[0]);
-      return FALSE;
-    }
-  begin_tenure (call, ends[0]);
-  bus_call_return (call, g_variant_new ("(hb)", index, abandoned), fds);
+  tenure->lease = bus_lease_new (call, fds, &index, on_lease_over, error);
+  if (tenure->lease == NULL)
+    return FALSE;
+  bus_call_return (
+      call, g_variant_new ("(hb)", index, shmobj_lock_get_abandoned (lock_of (call->object))), fds);
   return TRUE;
 }
 
@@ -182,14 +121,15 @@ static void
 start_release (BusCall *call)
 {
   Tenure *tenure = call->object->state;
+  const char *holder = tenure->lease != NULL ? bus_lease_holder (tenure->lease) : NULL;
   GError *error = NULL;
 
-  if (tenure->holder == NULL || !g_str_equal (tenure->holder, bus_call_sender (call)))
+  if (holder == NULL || !g_str_equal (holder, bus_call_sender (call)))
     bus_call_return_error (
         call,
         g_error_new (G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED, "You do not have this lock: %s%s",
-                     tenure->holder != NULL ? "it is held by " : "nobody acquired it here",
-                     tenure->holder != NULL ? tenure->holder : ""));
+                     holder != NULL ? "it is held by " : "nobody acquired it here",
+                     holder != NULL ? holder : ""));
   else if (end_tenure (tenure, &error))
     bus_call_return (call, NULL, NULL);
   else
@@ -207,7 +147,7 @@ get_owner (BusObject *object, GError **error)
 {
   Tenure *tenure = object->state;
 
-  return g_variant_new_string (tenure->holder != NULL ? tenure->holder : "");
+  return g_variant_new_string (tenure->lease != NULL ? bus_lease_holder (tenure->lease) : "");
 }
 
 static const BusMethod methods[] = {

@@ -13,26 +13,6 @@
 #include "bus/service.h"
 #include "bus/transact.h"
 
-static gboolean
-take_boolean (GVariantDict *options, const char *name, gboolean *value, GError **error)
-{
-  g_autoptr (GVariant) option = g_variant_dict_lookup_value (options, name, NULL);
-
-  *value = FALSE;
-  if (option == NULL)
-    return TRUE;
-  if (!g_variant_is_of_type (option, G_VARIANT_TYPE_BOOLEAN))
-    {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-                   "The option %s has type “%.20s”, a boolean is expected", name,
-                   g_variant_get_type_string (option));
-      return FALSE;
-    }
-  *value = g_variant_get_boolean (option);
-  g_variant_dict_remove (options, name);
-  return TRUE;
-}
-
 /* What nobody took is a typing error of somebody's. */
 static gboolean
 check_rest (GVariantDict *options, GError **error)
@@ -55,8 +35,9 @@ check_options (const char *kind, GVariant *given, GError **error)
   {
     const char *kind, *option;
   } known[] = {
-    { NULL, "existing" },    { NULL, "exclusive" },       { "queue", "maxsize" },
-    { "queue", "capacity" }, { "shared-memory", "size" }, { "value", "initial" },
+    { NULL, "existing" },     { NULL, "exclusive" },       { "queue", "maxsize" },
+    { "queue", "capacity" },  { "shared-memory", "size" }, { "value", "initial" },
+    { "semaphore", "value" }, { "semaphore", "maximum" },  { "semaphore", "recovers" },
   };
   GVariantDict options;
 
@@ -81,8 +62,8 @@ run_open (BusObject *root, GVariant *parameters, GError **error)
     return NULL;
 
   g_variant_dict_init (&options, given);
-  if (take_boolean (&options, "existing", &existing, error) &&
-      take_boolean (&options, "exclusive", &exclusive, error))
+  if (bus_option_take_boolean (&options, "existing", FALSE, &existing, error) &&
+      bus_option_take_boolean (&options, "exclusive", FALSE, &exclusive, error))
     object = bus_service_open (root->service, kind, name,
                                (existing ? SHMOBJ_OPEN_EXISTING : 0) |
                                    (exclusive ? SHMOBJ_OPEN_EXCLUSIVE : 0),

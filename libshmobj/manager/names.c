@@ -24,13 +24,16 @@
 #define OBJECT_BYTES 4096 /* about what a new object needs */
 #define IDS_AT_A_TIME 16  /* that a transaction takes */
 
-static const char *const kinds[] = { NULL,   "list",  "dict",          "queue",
-                                     "lock", "event", "shared-memory", "value" };
+static const char *const kinds[] = {
+  [KIND_LIST] = "list",   [KIND_DICT] = "dict",           [KIND_QUEUE] = "queue",
+  [KIND_LOCK] = "lock",   [KIND_EVENT] = "event",         [KIND_MEMORY] = "shared-memory",
+  [KIND_VALUE] = "value", [KIND_SEMAPHORE] = "semaphore",
+};
 
 const char *
 kind_to_string (ObjectKind kind)
 {
-  return kind >= KIND_LIST && kind < G_N_ELEMENTS (kinds) ? kinds[kind] : "unknown";
+  return kind < G_N_ELEMENTS (kinds) && kinds[kind] != NULL ? kinds[kind] : "unknown";
 }
 
 gboolean

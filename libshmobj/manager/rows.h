@@ -50,6 +50,7 @@ typedef enum
   KIND_EVENT = 5,
   KIND_MEMORY = 6,
   KIND_VALUE = 7,
+  KIND_SEMAPHORE = 9,
 } ObjectKind;
 
 typedef struct

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What a manager opens by name besides lists and dicts: queues, locks, events, memory.
+/* What a manager opens by name besides lists and dicts: queues, memory, locks and their like.
  *
  * Their data is not in the store. The name leads to an id, and the id to a file in the manager's
  * directory (“7.queue”, “7.memory”), or to a cell of the file “locks”, an arena; the object's
@@ -31,6 +31,7 @@
 #include "manager/nameless.h"
 #include "objects/placed.h"
 #include "objects/queue-private.h"
+#include "objects/semaphore-private.h"
 #include "objects/shared-memory-private.h"
 
 #include <dirent.h>
@@ -54,8 +55,9 @@ typedef struct
   ShmobjOpenFlags flags;
   int directory_fd;
   guint maxsize;
-  guint64 size; /* capacity of a queue */
-  Arena *arena; /* (unowned) */
+  guint64 size;                     /* capacity of a queue */
+  const SemaphoreLimits *semaphore; /* (unowned) */
+  Arena *arena;                     /* (unowned) */
   ObjectRecord record;
   GObject *object; /* (owned): what was made */
 } Making;
@@ -110,6 +112,7 @@ static const struct
 } placed_kinds[] = {
   [KIND_LOCK] = { CELL_LOCK, shmobj_lock_get_type },
   [KIND_EVENT] = { CELL_EVENT, shmobj_event_get_type },
+  [KIND_SEMAPHORE] = { CELL_SEMAPHORE, shmobj_semaphore_get_type },
 };
 
 static gboolean
@@ -164,9 +167,18 @@ end_file_after_transaction (ShmobjManager *manager, Store *store, guint64 id, Ob
 static gboolean
 take_cell (Making *making, GError **error)
 {
-  if (making->record.cell == 0) /* the function may run again */
-    making->record.cell = arena_take_cell (making->arena, placed_kinds[making->kind].cell, error);
-  return making->record.cell != 0;
+  CellKind cell = placed_kinds[making->kind].cell;
+  gpointer content;
+
+  if (making->record.cell != 0) /* the function may run again */
+    return TRUE;
+  making->record.cell = arena_take_cell (making->arena, cell, error);
+  if (making->record.cell == 0)
+    return FALSE;
+  content = arena_content_at (making->arena, making->record.cell, cell, TRUE);
+  if (content != NULL && making->kind == KIND_SEMAPHORE)
+    semaphore_limits_fill (making->semaphore, content);
+  return TRUE; /* opening it tells what else is wrong with it */
 }
 
 static gboolean
@@ -425,6 +437,47 @@ shmobj_manager_open_event (ShmobjManager *self,
   g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
 
   return name == NULL ? shmobj_event_new (error) : open_object (&making, cancellable, error);
+}
+
+/**
+ * shmobj_manager_open_semaphore:
+ * @self: a manager
+ * @name: (nullable): the semaphore's name; %NULL for a new one without a name
+ * @flags: what to do if there is one, or none
+ * @value: how many units a new one has
+ * @maximum: how many a new one can have at most; 0 for no such limit
+ * @recovers: whether units of a new one go back when a process dies that holds them
+ * @cancellable: (nullable): a cancellable
+ * @error: return location for an error
+ *
+ * Opens a semaphore. One that exists is as it was made, whatever is asked for now.
+ *
+ * Returns: (transfer full): the semaphore, or %NULL with an error as of
+ *   [method@Shmobj.Manager.open_list], `G_IO_ERROR_INVALID_ARGUMENT` as of
+ *   [ctor@Shmobj.Semaphore.new], or `G_IO_ERROR_NOT_SUPPORTED` for %SHMOBJ_OPEN_READ_ONLY
+ *
+ * Since: 1.0
+ */
+ShmobjSemaphore *
+shmobj_manager_open_semaphore (ShmobjManager *self,
+                               const char *name,
+                               ShmobjOpenFlags flags,
+                               guint value,
+                               guint maximum,
+                               gboolean recovers,
+                               GCancellable *cancellable,
+                               GError **error)
+{
+  const SemaphoreLimits limits = { .value = value, .maximum = maximum, .recovers = recovers };
+  Making making = {
+    .manager = self, .name = name, .kind = KIND_SEMAPHORE, .flags = flags, .semaphore = &limits
+  };
+
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
+
+  if (name == NULL)
+    return shmobj_semaphore_new_with (&limits, error);
+  return semaphore_limits_check (&limits, error) ? open_object (&making, cancellable, error) : NULL;
 }
 
 /**

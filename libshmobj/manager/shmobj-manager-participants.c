@@ -12,6 +12,7 @@
 #include "manager/manager-private.h"
 #include "objects/lock-private.h"
 #include "objects/queue-private.h"
+#include "objects/semaphore-private.h"
 
 #include <dirent.h>
 #include <sys/stat.h>
@@ -120,6 +121,31 @@ list_of_lock (ShmobjManager *self, ShmobjLock *lock, GVariantBuilder *found, GEr
 }
 
 static gboolean
+list_of_semaphore (ShmobjManager *self,
+                   ShmobjSemaphore *semaphore,
+                   GVariantBuilder *found,
+                   GError **error)
+{
+  Arena *arena = manager_get_arena (self, error);
+  Participants *participants = arena != NULL ? arena_participants (arena) : NULL;
+  ParticipantInfo info;
+
+  if (participants == NULL || participants_me (participants, error) == 0)
+    return FALSE;
+  for (guint32 number = 0; participants_next (participants, &number, &info);)
+    {
+      guint32 held = shmobj_semaphore_get_held_by (semaphore, info.token);
+      g_autofree char *role = g_strdup_printf ("holds %u of the semaphore", held);
+
+      if (held > 0)
+        add (found, info.pid, info.command, role);
+      if (shmobj_semaphore_is_waited_for (semaphore, &info))
+        add (found, info.pid, info.command, "waits for the semaphore");
+    }
+  return TRUE;
+}
+
+static gboolean
 find_kind (ShmobjManager *self, const char *name, const char **kind, GError **error)
 {
   GError *local_error = NULL;
@@ -140,9 +166,9 @@ find_kind (ShmobjManager *self, const char *name, const char **kind, GError **er
  * @error: return location for an error
  *
  * Lists who uses an object now, besides this process: the users of a queue and which of them wait,
- * the holder of a lock and who waits for it; for everything else the users of the manager. For
- * people to read: the next moment it may be different, and of processes that belong to others, or
- * run in a container, nothing may be known.
+ * the holder of a lock, those of a semaphore, and who waits for them; for everything else the users
+ * of the manager. For people to read: the next moment it may be different, and of processes that
+ * belong to others, or run in a container, nothing may be known.
  *
  * Returns: (transfer full): an `a(uss)` of process id, command and role; or %NULL with an error:
  *   `G_IO_ERROR_NOT_FOUND` when nothing has that name
@@ -155,6 +181,7 @@ shmobj_manager_list_participants (ShmobjManager *self, const char *name, GError 
   GVariantBuilder found = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("a(uss)"));
   g_autoptr (ShmobjQueue) queue = NULL;
   g_autoptr (ShmobjLock) lock = NULL;
+  g_autoptr (ShmobjSemaphore) semaphore = NULL;
   const char *kind = "manager";
   gboolean good = FALSE;
 
@@ -169,6 +196,10 @@ shmobj_manager_list_participants (ShmobjManager *self, const char *name, GError 
   else if (g_str_equal (kind, "lock"))
     good = (lock = shmobj_manager_open_lock (self, name, SHMOBJ_OPEN_EXISTING, NULL, error)) &&
            list_of_lock (self, lock, &found, error);
+  else if (g_str_equal (kind, "semaphore"))
+    good = (semaphore = shmobj_manager_open_semaphore (self, name, SHMOBJ_OPEN_EXISTING, 0, 0, TRUE,
+                                                       NULL, error)) &&
+           list_of_semaphore (self, semaphore, &found, error);
   else
     {
       list_users (manager_get_directory (self), &found);

@@ -12,6 +12,7 @@
 #include "objects/shmobj-lock.h"
 #include "objects/shmobj-open-flags.h"
 #include "objects/shmobj-queue.h"
+#include "objects/shmobj-semaphore.h"
 #include "objects/shmobj-shared-memory.h"
 #include "shmobj-version-macros.h"
 #include <gio/gio.h>
@@ -90,6 +91,15 @@ ShmobjEvent *shmobj_manager_open_event (ShmobjManager *self,
                                         ShmobjOpenFlags flags,
                                         GCancellable *cancellable,
                                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjSemaphore *shmobj_manager_open_semaphore (ShmobjManager *self,
+                                                const char *name,
+                                                ShmobjOpenFlags flags,
+                                                guint value,
+                                                guint maximum,
+                                                gboolean recovers,
+                                                GCancellable *cancellable,
+                                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 SHMOBJ_AVAILABLE_IN_1_0
 ShmobjSharedMemory *shmobj_manager_open_memory (ShmobjManager *self,
                                                 const char *name,

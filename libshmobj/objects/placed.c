@@ -158,20 +158,20 @@ placed_task_go_on (
   g_object_unref (task);
 }
 
-static void
-get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+void
+placed_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
 {
   g_value_set_boolean (value, PLACED (object)->place.own_segment);
 }
 
-static void
-set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+void
+placed_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
 {
   PLACED (object)->place.own_segment = g_value_get_boolean (value);
 }
 
-static void
-finalize (GObject *object)
+void
+placed_finalize (GObject *object)
 {
   Placed *self = PLACED (object);
 
@@ -184,9 +184,9 @@ finalize (GObject *object)
 void
 placed_class_init (GObjectClass *object_class)
 {
-  object_class->get_property = get_property;
-  object_class->set_property = set_property;
-  object_class->finalize = finalize;
+  object_class->get_property = placed_get_property;
+  object_class->set_property = placed_set_property;
+  object_class->finalize = placed_finalize;
 }
 
 GParamSpec *

@@ -40,9 +40,9 @@ typedef struct
 
 /* In the .c file of a class, once. */
 #define PLACED_HANDLE_CLASS(stem, class_name)                                                      \
-  static GObject *stem##_from_handle (GVariant *properties, int *fds, gsize n_fds, GError **error) \
+  static GObject *stem##_from_handle (GVariant *handle, int *fds, gsize n_fds, GError **error)     \
   {                                                                                                \
-    return placed_from_handle (shmobj_##stem##_get_type (), properties, fds, n_fds, error);        \
+    return placed_from_handle (shmobj_##stem##_get_type (), handle, fds, n_fds, error);            \
   }                                                                                                \
   HANDLE_CLASS (stem, class_name, shmobj_##stem##_get_type, stem##_from_handle)
 
@@ -54,6 +54,10 @@ placed_from_handle (GType type, GVariant *handle_properties, int *fds, gsize n_f
 gpointer placed_new_in_arena (GType type, Arena *arena, guint64 offset, GError **error);
 
 void placed_class_init (GObjectClass *object_class);
+/* What that sets: for a class that has more than it. */
+void placed_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec);
+void placed_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec);
+void placed_finalize (GObject *object);
 GParamSpec *placed_own_segment (void); /* the property, for a class to install */
 void placed_init (gpointer self, const PlacedClass *klass);
 

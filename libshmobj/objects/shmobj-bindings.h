@@ -12,6 +12,7 @@
 #include "objects/shmobj-lock.h"
 #include "objects/shmobj-message.h"
 #include "objects/shmobj-queue.h"
+#include "objects/shmobj-semaphore.h"
 
 /* For language bindings written in C; not introspected. Calls that wait come back when a signal
  * handler ran: they return FALSE with *@interrupted set and no error, having done nothing, so that
@@ -37,6 +38,11 @@ gboolean shmobj_event_wait_interruptible (ShmobjEvent *self,
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_condition_sleep_interruptible (
     ShmobjCondition *self, guint64 wait, gint64 timeout_us, gboolean *interrupted, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
+gboolean shmobj_semaphore_acquire_interruptible (ShmobjSemaphore *self,
+                                                 gint64 timeout_us,
+                                                 gboolean *interrupted,
+                                                 GError **error);
 SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_queue_put_frame (ShmobjQueue *self,
                                  const ShmobjFrame *frame,

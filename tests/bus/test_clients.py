@@ -151,6 +151,12 @@ class DBusPython(unittest.TestCase):
         event.Set()
         self.assertTrue(event.Wait(dbus.Int64(-1)))
 
+        places = self.open("semaphore", "places", "Semaphore", value=2)
+        os.close(places.Acquire(dbus.Int64(-1), dbus.Dictionary(signature="sv")).take())
+        lease = places.Acquire(dbus.Int64(-1), dbus.Dictionary(signature="sv")).take()
+        places.Release(dbus.UInt32(1))
+        os.close(lease)
+
         memory = self.open("shared-memory", "page", "SharedMemory", size=dbus.UInt64(100))
         memory.Write(dbus.UInt64(10), dbus.ByteArray(b"hello"))
         self.assertEqual(bytes(memory.Read(dbus.UInt64(10), dbus.UInt64(5), byte_arrays=True)), b"hello")
@@ -191,7 +197,7 @@ def run(command):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-KINDS = {"list": {}, "dict": {}, "value": {}, "queue": {}, "lock": {}, "event": {}, "shared-memory": {"size": 64}}
+KINDS = {"list": {}, "dict": {}, "value": {}, "queue": {}, "lock": {}, "event": {}, "semaphore": {}, "shared-memory": {"size": 64}}
 
 
 class Export(unittest.TestCase):

@@ -190,6 +190,20 @@ call_event (ShmobjEvent *event, guint call)
 }
 
 static void
+call_semaphore (ShmobjSemaphore *semaphore, guint call)
+{
+  GError *error = NULL;
+
+  shmobj_semaphore_get_value (semaphore);
+  shmobj_semaphore_get_maximum (semaphore);
+  shmobj_semaphore_get_held (semaphore);
+  if (call % 2 == 0)
+    expect_either (shmobj_semaphore_release (semaphore, call / 2, &error), &error);
+  else
+    expect_either (shmobj_semaphore_acquire (semaphore, 0, NULL, &error), &error);
+}
+
+static void
 call_memory (ShmobjSharedMemory *memory, guint call, Input *input)
 {
   guint64 size = shmobj_shared_memory_get_size (memory), offset = input_byte (input);
@@ -218,6 +232,8 @@ use_object (ShmobjShareable *object, Input *input)
         call_lock (SHMOBJ_LOCK (object), call);
       else if (SHMOBJ_IS_EVENT (object))
         call_event (SHMOBJ_EVENT (object), call);
+      else if (SHMOBJ_IS_SEMAPHORE (object))
+        call_semaphore (SHMOBJ_SEMAPHORE (object), call);
       else
         call_memory (SHMOBJ_SHARED_MEMORY (object), call, input);
     }

@@ -82,6 +82,7 @@ make_handle (Input *input)
     "Connection",
     "Lock",
     "Event",
+    "Semaphore",
     "SharedMemory",
     "Nothing of ours",
     "äöüäöüäöüäöüäöüäöüxäöüäöüäöüäöü", /* cut after 40 bytes it would end in half a letter */

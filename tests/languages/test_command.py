@@ -28,6 +28,15 @@ from gi.repository import Shmobj
 Shmobj.Manager.new("session").value("n", 41).add(1)
 """
 
+PLACES = """
+import gi
+gi.require_version("Shmobj", "1")
+from gi.repository import Shmobj
+with Shmobj.Manager.new("session").semaphore("places", value=3, maximum=4):
+    print("in", flush=True)
+    input()
+"""
+
 FILL = """
 import gi
 gi.require_version("Shmobj", "1")
@@ -175,6 +184,16 @@ class Command(unittest.TestCase):
         status, _out, error = run("lock", "build", "--", "true")
         self.assertEqual(status, 0)
         self.assertIn("died", error)
+
+    def test_semaphore(self):
+        with subprocess.Popen(["/usr/bin/python3", "-c", PLACES], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as user:
+            self.assertEqual(user.stdout.readline(), "in\n")
+            self.assertEqual(sorted(self.good("show", "places").splitlines()), ["maximum: 4", "recovers: true", "value: 2"])
+            who = json.loads(self.good("-j", "who", "places"))
+            self.assertEqual([(one["pid"], one["role"]) for one in who], [(user.pid, "holds 1 of the semaphore")])
+            user.communicate("\n")
+        self.assertEqual(json.loads(self.good("-j", "show", "places")), {"value": 3, "maximum": 4, "recovers": True})
+        self.assertEqual(json.loads(self.good("-j", "who", "places")), [])
 
     def test_clean(self):
         with subprocess.Popen(["/usr/bin/python3", "-c", PRIVATE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as user:

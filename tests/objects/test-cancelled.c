@@ -10,7 +10,8 @@ static ShmobjLoan *loan;
 static ShmobjConnection *start, *end; /* a message is on its way to end */
 static ShmobjListener *listener;
 static ShmobjLock *lock;
-static ShmobjEvent *event; /* set */
+static ShmobjEvent *event;         /* set */
+static ShmobjSemaphore *semaphore; /* with a unit */
 
 static void
 set_up (void)
@@ -27,6 +28,7 @@ set_up (void)
   lock = shmobj_lock_new (NULL);
   event = shmobj_event_new (NULL);
   g_assert_true (shmobj_event_set (event, NULL));
+  semaphore = shmobj_semaphore_new (1, 1, NULL);
 }
 
 static void
@@ -39,6 +41,7 @@ tear_down (void)
   g_object_unref (listener);
   g_object_unref (lock);
   g_object_unref (event);
+  g_object_unref (semaphore);
 }
 
 /* ---- calls that block ---- */
@@ -74,12 +77,13 @@ CALL (accept_caller, shmobj_listener_accept (listener, ENDS, error))
 CALL (call, shmobj_connection_new_for_name (shmobj_listener_get_name (listener), ENDS, error))
 CALL (acquire, shmobj_lock_acquire (lock, ENDS, error))
 CALL (wait_for_event, shmobj_event_wait (event, ENDS, error))
+CALL (take_unit, shmobj_semaphore_acquire (semaphore, ENDS, error))
 
 static gboolean (*const calls[]) (gint64, GCancellable *, GError **) = {
-  get,           get_bytes,     get_many,         receive,  take,          borrow,
-  put,           put_data,      put_many,         put_loan, join,          send,
-  receive_value, receive_bytes, receive_with_fds, poll_end, wait_for_ends, accept_caller,
-  call,          acquire,       wait_for_event,
+  get,           get_bytes,     get_many,         receive,   take,          borrow,
+  put,           put_data,      put_many,         put_loan,  join,          send,
+  receive_value, receive_bytes, receive_with_fds, poll_end,  wait_for_ends, accept_caller,
+  call,          acquire,       wait_for_event,   take_unit,
 };
 
 static void
@@ -106,6 +110,7 @@ test_calls (void)
   g_assert_false (shmobj_connection_poll (start, 0, NULL, NULL));
   g_assert_null (shmobj_listener_accept (listener, 0, NULL, NULL));
   g_assert_false (shmobj_lock_is_locked (lock));
+  g_assert_cmpuint (shmobj_semaphore_get_value (semaphore), ==, 1);
   tear_down ();
 }
 

@@ -54,6 +54,8 @@ open_some_kind (ShmobjManager *manager,
       return shmobj_manager_open_lock (manager, name, flags, NULL, error);
     case KIND_EVENT:
       return shmobj_manager_open_event (manager, name, flags, NULL, error);
+    case KIND_SEMAPHORE:
+      return shmobj_manager_open_semaphore (manager, name, flags, 1, 0, TRUE, NULL, error);
     case KIND_VALUE:
       return shmobj_manager_open_value (manager, name, flags, g_variant_new_int32 (0), NULL, error);
     default:
@@ -84,6 +86,8 @@ use (gpointer object, GError **error)
     }
   else if (SHMOBJ_IS_EVENT (object))
     shmobj_event_set (object, error);
+  else if (SHMOBJ_IS_SEMAPHORE (object))
+    shmobj_semaphore_release (object, 1, error);
 }
 
 static void
@@ -104,7 +108,7 @@ one_step (ShmobjManager *manager, GRand *random)
 {
   static const ShmobjOpenFlags flags[] = { SHMOBJ_OPEN_DEFAULT, SHMOBJ_OPEN_DEFAULT,
                                            SHMOBJ_OPEN_EXISTING, SHMOBJ_OPEN_EXCLUSIVE };
-  ObjectKind kind = g_rand_int_range (random, KIND_LIST, KIND_VALUE + 1);
+  ObjectKind kind = g_rand_int_range (random, KIND_LIST, KIND_SEMAPHORE + 1);
   char name[] = { 'a' + g_rand_int_range (random, 0, 6), '\0' };
   gboolean nameless = g_rand_int_range (random, 0, 3) == 0;
   g_autoptr (GError) error = NULL;
@@ -196,7 +200,7 @@ check_when_alone (void)
   objects = shmobj_manager_list_objects (manager, NULL);
   g_variant_iter_init (&iter, objects);
   while (g_variant_iter_next (&iter, "(&s&st)", &name, &kind, &size))
-    for (ObjectKind k = KIND_LIST; k <= KIND_VALUE; k++)
+    for (ObjectKind k = KIND_LIST; k <= KIND_SEMAPHORE; k++)
       if (g_str_equal (kind_to_string (k), kind))
         {
           g_autoptr (GError) error = NULL;

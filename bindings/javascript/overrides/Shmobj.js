@@ -201,6 +201,13 @@ class Manager {
         return this.open_event(name ?? null, ...opening(options));
     }
 
+    // `value`, `maximum` and `recovers` are what it is made with if there is none.
+    semaphore(name, options) {
+        const {value = 1, maximum = 0, recovers = true, ...rest} = options ?? {};
+        const [flags, cancellable] = opening(rest);
+        return this.open_semaphore(name ?? null, flags, index(value), index(maximum), recovers, cancellable);
+    }
+
     queue(name, options) {
         return this.open_queue(name ?? null, ...opening(options, 'maxsize', 'capacity'));
     }
@@ -419,6 +426,7 @@ const METHODS = {
     },
     Listener: {accept: {waits: true}},
     Lock: {acquire: {waits: true}},
+    Semaphore: {acquire: {waits: true}, release: {args: [integer(1)]}},
     Event: {wait: {waits: true}},
     Container: {wait: {args: [index], waits: true}},
     SharedMemory: {
@@ -476,7 +484,7 @@ function addSharing(cls) {
     cls.take_inherited = name => Shmobj.Shareable.take_inherited(name, cls);
 }
 
-const MEMBERS = {Queue, Message, Connection, Listener, Pipe, Lock, Manager, List, Dict, Value, Item, ListModel};
+const MEMBERS = {Queue, Message, Connection, Listener, Pipe, Lock, Semaphore: Lock, Manager, List, Dict, Value, Item, ListModel};
 
 // An exception in here would make the import fail, so what the library has not is left alone.
 var _init = function () {
@@ -496,6 +504,7 @@ var _init = function () {
         new_for_name: {args: [itself], waits: true},
     });
     withDefaults(this.Queue, 'new', 0, 0);
+    withDefaults(this.Semaphore, 'new', 1, 0);
     withDefaults(this.Listener, 'new', null);
     withDefaults(this.Pipe, 'new', true, 0);
     withDefaults(this.Manager, 'new', null, null);

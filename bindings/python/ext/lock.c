@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Lock and Event. */
+/* Lock, Event and Semaphore. */
 
 #include "methods.h"
 
@@ -19,24 +19,36 @@ try_wait (gpointer data, gint64 timeout_us, gboolean *interrupted, GError **erro
   return shmobj_event_wait_interruptible (data, timeout_us, interrupted, error);
 }
 
-/* acquire (block=True, timeout=None, cancellable=None) */
+/* acquire (block=True, timeout=None, cancellable=None), of a lock or a semaphore */
 static PyObject *
-lock_acquire (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject *keywords)
+acquire (PyObject *wrapper,
+         gpointer object,
+         Attempt attempt_once,
+         PyObject *const *arguments,
+         Py_ssize_t n,
+         PyObject *keywords)
 {
   static const char *const names[] = { "block", "timeout", "cancellable", NULL };
-  ShmobjLock *lock = object_of (wrapper, SHMOBJ_TYPE_LOCK);
   PyObject *slots[3];
   gint64 timeout_us;
   int taken;
 
-  if (lock == NULL || !arguments_take (names, 0, arguments, n, keywords, slots) ||
+  if (!arguments_take (names, 0, arguments, n, keywords, slots) ||
       !timeout_of (slots[0], slots[1], &timeout_us))
     return NULL;
   if (argument_is_given (slots[2]))
     return cancellable_call ("lock_acquire", wrapper, timeout_us, slots[2], NULL);
 
-  taken = attempt_in_time (try_acquire, lock, timeout_us);
+  taken = attempt_in_time (attempt_once, object, timeout_us);
   return taken < 0 ? NULL : PyBool_FromLong (taken);
+}
+
+static PyObject *
+lock_acquire (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject *keywords)
+{
+  ShmobjLock *lock = object_of (wrapper, SHMOBJ_TYPE_LOCK);
+
+  return lock != NULL ? acquire (wrapper, lock, try_acquire, arguments, n, keywords) : NULL;
 }
 
 static PyObject *
@@ -114,6 +126,58 @@ event_wait (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObjec
   return happened < 0 ? NULL : PyBool_FromLong (happened);
 }
 
+static gboolean
+try_acquire_unit (gpointer data, gint64 timeout_us, gboolean *interrupted, GError **error)
+{
+  return shmobj_semaphore_acquire_interruptible (data, timeout_us, interrupted, error);
+}
+
+/* acquire (block=True, timeout=None, cancellable=None) */
+static PyObject *
+semaphore_acquire (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject *keywords)
+{
+  ShmobjSemaphore *semaphore = object_of (wrapper, SHMOBJ_TYPE_SEMAPHORE);
+
+  return semaphore != NULL ? acquire (wrapper, semaphore, try_acquire_unit, arguments, n, keywords)
+                           : NULL;
+}
+
+/* release (n=1) */
+static PyObject *
+semaphore_release (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject *keywords)
+{
+  static const char *const names[] = { "n", NULL };
+  ShmobjSemaphore *semaphore = object_of (wrapper, SHMOBJ_TYPE_SEMAPHORE);
+  unsigned long units = 1;
+  GError *error = NULL;
+  PyObject *slots[1];
+
+  if (semaphore == NULL || !arguments_take (names, 0, arguments, n, keywords, slots))
+    return NULL;
+  if (argument_is_given (slots[0]))
+    units = PyLong_AsUnsignedLong (slots[0]);
+  if (units == (unsigned long) -1 && PyErr_Occurred ())
+    return NULL;
+  return shmobj_semaphore_release (semaphore, MIN (units, G_MAXUINT), &error)
+             ? Py_NewRef (Py_None)
+             : errors_raise (error);
+}
+
+static PyObject *
+semaphore_enter (PyObject *wrapper, PyObject *ignored)
+{
+  ShmobjSemaphore *semaphore = object_of (wrapper, SHMOBJ_TYPE_SEMAPHORE);
+
+  return semaphore != NULL && attempt (try_acquire_unit, semaphore, -1) ? Py_NewRef (Py_True)
+                                                                        : NULL;
+}
+
+static PyObject *
+semaphore_exit (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n)
+{
+  return semaphore_release (wrapper, NULL, 0, NULL);
+}
+
 PyMethodDef lock_methods[] = {
   { "acquire", AS_METHOD (lock_acquire), FAST,
     "acquire(block=True, timeout=None, cancellable=None)\n--\n\n"
@@ -131,5 +195,15 @@ PyMethodDef event_methods[] = {
   { "wait", AS_METHOD (event_wait), FAST,
     "wait(timeout=None, cancellable=None)\n--\n\nWaits until the event is set. False when it was "
     "not in time." },
+  { NULL },
+};
+
+PyMethodDef semaphore_methods[] = {
+  { "acquire", AS_METHOD (semaphore_acquire), FAST,
+    "acquire(block=True, timeout=None, cancellable=None)\n--\n\n"
+    "Takes one unit. False when that was not possible in time." },
+  { "release", AS_METHOD (semaphore_release), FAST, "release(n=1)\n--\n\nGives n units." },
+  { "__enter__", semaphore_enter, METH_NOARGS, NULL },
+  { "__exit__", AS_METHOD (semaphore_exit), METH_FASTCALL, NULL },
   { NULL },
 };

@@ -65,7 +65,7 @@ module_add_methods (PyObject *module, PyObject *arguments)
     { "Queue", queue_methods }, { "Connection", connection_methods },
     { "Lock", lock_methods },   { "Event", event_methods },
     { "List", list_methods },   { "Dict", dict_methods },
-    { "Value", value_methods },
+    { "Value", value_methods }, { "Semaphore", semaphore_methods },
   };
   PyObject *class;
   const char *name;

@@ -282,7 +282,7 @@ def lock_methods(cls):
 
     class Methods:
         def acquire_async(self, timeout=None, cancellable=None, callback=None, *data):
-            """Without a callback: a coroutine that takes the lock; False when that was not possible in time.
+            """Without a callback: a coroutine that takes it; False when that was not possible in time.
 
             With one: the call of the library, which ends in the main loop with acquire_finish()."""
             if callback:

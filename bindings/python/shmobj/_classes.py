@@ -79,6 +79,8 @@ def adapt(module, extension):
     give(module.Event, _locks.EventMethods, _locks.plain_event_methods)
     _add(module.Lock, _asyncio.lock_methods(module.Lock))
     _add(module.Event, _asyncio.event_methods(module.Event))
+    give(module.Semaphore, _locks.SemaphoreMethods, _locks.plain_semaphore_methods)
+    _add(module.Semaphore, _asyncio.lock_methods(module.Semaphore))
 
     loan = module.Loan
     _add(loan, _loan.Methods)

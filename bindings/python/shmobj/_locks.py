@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Shmobj.Lock and Shmobj.Event, with the names and habits of multiprocessing's."""
+"""Shmobj.Lock, Shmobj.Event and Shmobj.Semaphore, with the names and habits of multiprocessing's."""
 
 from . import _cancelling, _errors, _wrap
 
@@ -22,6 +22,16 @@ class EventMethods:
 
     def fileno(self):
         """A descriptor that is readable when wait(0) may succeed. For waiting, not for reading."""
+        return self.get_fd()
+
+
+class SemaphoreMethods:
+    def __repr__(self):
+        most = self.get_maximum()
+        return f"<Shmobj.Semaphore(value={self.get_value()}{f', maximum={most}' if most else ''})>"
+
+    def fileno(self):
+        """A descriptor that is readable when acquire(False) may succeed. For waiting, not for reading."""
         return self.get_fd()
 
 
@@ -50,6 +60,19 @@ def plain_lock_methods(cls):
 
         def __exit__(self, *_):
             self.release()
+
+    return Plain
+
+
+def plain_semaphore_methods(cls):
+    release = cls.release
+
+    class Plain(plain_lock_methods(cls)):
+        def release(self, n=1):
+            """Gives n units."""
+            if n < 0:
+                raise OverflowError("n is negative")
+            release(self, min(n, 2**32 - 1))
 
     return Plain
 

@@ -145,6 +145,10 @@ def methods(module):
             """The event of that name, made if there is none."""
             return self.open_event(name, flags, None)
 
+        def semaphore(self, name=None, value=1, maximum=0, recovers=True, flags=default):
+            """The semaphore of that name, made with so many units if there is none."""
+            return self.open_semaphore(name, flags, value, maximum, recovers, None)
+
         def memory(self, name=None, size=0, flags=default):
             """The memory of that name, made with that size if there is none."""
             return self.open_memory(name, flags, size, None)

@@ -232,6 +232,30 @@ test('lock/run-releases-whatever-happens', async () => {
     equal(lock.is_locked(), false);
 });
 
+test('semaphore', async () => {
+    const semaphore = new Shmobj.Semaphore({value: 2, maximum: 2});
+    isTrue(semaphore.acquire());
+    isTrue(await semaphore.acquire_async());
+    throws(() => semaphore.acquire({timeout: 1}), Gio.IOErrorEnum, Gio.IOErrorEnum.TIMED_OUT);
+    await rejects(semaphore.acquire_async({timeout: 1}), Gio.IOErrorEnum, Gio.IOErrorEnum.TIMED_OUT);
+    equal([semaphore.get_value(), semaphore.get_held()], [0, 2]);
+    const waits = semaphore.acquire_async();
+    semaphore.release();
+    isTrue(await waits);
+    semaphore.release(2);
+    throws(() => semaphore.release(), Gio.IOErrorEnum, Gio.IOErrorEnum.INVALID_ARGUMENT);
+    equal(semaphore.run(() => semaphore.value), 1);
+    equal(await semaphore.run_async(() => semaphore.value), 1);
+    equal([semaphore.value, semaphore.maximum, semaphore.recovers], [2, 2, true]);
+    equal(Shmobj.Semaphore.new().get_value(), 1);
+
+    const manager = Shmobj.Manager.new();
+    const named = manager.semaphore('s', {value: 3, recovers: false});
+    equal([named.get_value(), named.get_recovers(), manager.lookup('s')], [3, false, 'semaphore']);
+    named.acquire();
+    equal(manager.semaphore('s').get_value(), 2);
+});
+
 test('lock/acquire', async () => {
     const lock = Shmobj.Lock.new();
     isTrue(lock.acquire());

@@ -66,7 +66,9 @@ CONNECTION = """
 LOCKS = """
     k.acquire() | k.acquire(False) | k.acquire(timeout=0) | k.acquire(True, "x") | k.acquire(1, 2, 3, 4) | k.release()
     k.__enter__() | k.locked() | k.is_locked() | repr(k) | e.wait(0) | e.wait(timeout=0) | e.wait("x") | e.set() | e.is_set()
-    e.clear() | e.wait(1, 2, 3) | repr(e)
+    e.clear() | e.wait(1, 2, 3) | repr(e) | s.acquire() | s.acquire(False) | s.acquire(timeout=0) | s.acquire(True, "x") | s.acquire(1, 2, 3, 4)
+    s.release() | s.release(0) | s.release(n=1) | s.release(2**40) | s.release(-1) | s.release("x") | s.release(1, 2) | s.__enter__()
+    s.__exit__(None, None, None) | repr(s)
 """
 
 
@@ -124,4 +126,4 @@ run(DICT, a_dict)
 run(VALUE, lambda: {"v": MANAGER.value(None, 5)})
 run(QUEUE, lambda: {"q": Shmobj.Queue(maxsize=5)})
 run(CONNECTION, a_pipe)
-run(LOCKS, lambda: {"k": mp.Lock(), "e": mp.Event()})
+run(LOCKS, lambda: {"k": mp.Lock(), "e": mp.Event(), "s": mp.BoundedSemaphore(2)})

@@ -205,6 +205,31 @@ void test_listener () {
   });
 }
 
+void test_semaphore () {
+  check (() => {
+    var places = new Shmobj.Semaphore (2);
+    places.acquire ();
+    assert (places.get_value () == 1 && places.get_held () == 1 && places.recovers);
+    places.acquire (0);
+    try {
+      places.acquire (0);
+      assert_not_reached ();
+    } catch (IOError.TIMED_OUT error) {
+    }
+    places.release ();
+    places.release (1);
+    assert (places.value == 2);
+
+    var named = new Shmobj.Manager ().open_semaphore ("s", Shmobj.OpenFlags.DEFAULT, 3, 3);
+    try {
+      named.release ();
+      assert_not_reached ();
+    } catch (IOError.INVALID_ARGUMENT error) {
+    }
+    assert (named.get_maximum () == 3 && named.get_fd () >= 0);
+  });
+}
+
 void test_lock_and_event () {
   check (() => {
     var key = new Shmobj.Lock ();
@@ -306,6 +331,7 @@ int main (string[] args) {
   Test.add_func ("/vala/pipe", test_pipe);
   Test.add_func ("/vala/listener", test_listener);
   Test.add_func ("/vala/lock-and-event", test_lock_and_event);
+  Test.add_func ("/vala/semaphore", test_semaphore);
   Test.add_func ("/vala/handle-is-the-same-object", test_handles);
   Test.add_func ("/vala/pipe-carries-objects-and-descriptors", test_sent_objects);
   return Test.run ();

@@ -3,8 +3,8 @@
 
     from shmobj import multiprocessing as mp
 
-Processes are the standard library's, with all their start methods. Queue, Pipe, Lock, RLock, Event, Value, Array, Manager
-and shared_memory are libshmobj's, under the names and with the habits that they have there. What
+Processes are the standard library's, with all their start methods. Queue, Pipe, Lock, RLock, Event, Semaphore, Value,
+Array, Manager and shared_memory are libshmobj's, under the names and with the habits that they have there. What
 libshmobj does not have is not here either: nothing silently stands in for anything.
 """
 
@@ -29,13 +29,14 @@ from multiprocessing import (
 )
 
 from . import _process
-from ._objects import Event, JoinableQueue, Lock, Manager, Pipe, Queue, RLock
+from ._objects import BoundedSemaphore, Event, JoinableQueue, Lock, Manager, Pipe, Queue, RLock, Semaphore
 from ._process import Process
 from .sharedctypes import Array, RawArray, RawValue, Value
 
 __all__ = [
     "Array",
     "AuthenticationError",
+    "BoundedSemaphore",
     "BufferTooShort",
     "Event",
     "JoinableQueue",
@@ -48,6 +49,7 @@ __all__ = [
     "RLock",
     "RawArray",
     "RawValue",
+    "Semaphore",
     "TimeoutError",
     "Value",
     "active_children",
@@ -75,6 +77,7 @@ class _Context:
     TimeoutError = TimeoutError
 
     Array = staticmethod(Array)
+    BoundedSemaphore = staticmethod(BoundedSemaphore)
     Event = staticmethod(Event)
     JoinableQueue = staticmethod(JoinableQueue)
     Lock = staticmethod(Lock)
@@ -84,6 +87,7 @@ class _Context:
     RLock = staticmethod(RLock)
     RawArray = staticmethod(RawArray)
     RawValue = staticmethod(RawValue)
+    Semaphore = staticmethod(Semaphore)
     Value = staticmethod(Value)
 
     active_children = staticmethod(active_children)

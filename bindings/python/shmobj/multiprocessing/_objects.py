@@ -43,6 +43,22 @@ def Event():
     return Shmobj.Event.new()
 
 
+def Semaphore(value=1):
+    """So many units, which come back when a process dies that holds them."""
+    return Shmobj.Semaphore.new(_units(value), 0)
+
+
+def BoundedSemaphore(value=1):
+    """A semaphore that is not released more often than it was acquired."""
+    return Shmobj.Semaphore.new(_units(value), max(value, 1))
+
+
+def _units(value):
+    if value < 0:
+        raise ValueError("A semaphore cannot begin with less than nothing")
+    return value
+
+
 def _namespace_of(shared):
     namespace = Namespace.__new__(Namespace)
     object.__setattr__(namespace, "_dict", shared)
@@ -152,6 +168,16 @@ class Manager:
         """An event, as Event() of the module makes it."""
         self._open()
         return Event()
+
+    def Semaphore(self, value=1):
+        """A semaphore, as Semaphore() of the module makes it."""
+        self._open()
+        return Semaphore(value)
+
+    def BoundedSemaphore(self, value=1):
+        """A semaphore with a limit, as BoundedSemaphore() of the module makes it."""
+        self._open()
+        return BoundedSemaphore(value)
 
     def shutdown(self):
         """Ends this manager. What it made stays usable by whoever has it."""
