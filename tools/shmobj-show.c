@@ -198,6 +198,14 @@ facts_of (ShmobjManager *manager, const char *kind, const char *name, GError **e
                                  shmobj_semaphore_get_recovers (semaphore));
         }
     }
+  else if (g_str_equal (kind, "condition"))
+    {
+      g_autoptr (ShmobjCondition) condition =
+          shmobj_manager_open_condition (manager, name, SHMOBJ_OPEN_EXISTING, NULL, error);
+
+      if (condition != NULL)
+        g_variant_dict_insert (&facts, "waiters", "u", shmobj_condition_get_waiters (condition));
+    }
   else if (g_str_equal (kind, "shared-memory"))
     {
       g_autoptr (ShmobjSharedMemory) memory = shmobj_manager_open_memory (

@@ -27,7 +27,7 @@
 static const char *const kinds[] = {
   [KIND_LIST] = "list",   [KIND_DICT] = "dict",           [KIND_QUEUE] = "queue",
   [KIND_LOCK] = "lock",   [KIND_EVENT] = "event",         [KIND_MEMORY] = "shared-memory",
-  [KIND_VALUE] = "value", [KIND_SEMAPHORE] = "semaphore",
+  [KIND_VALUE] = "value", [KIND_SEMAPHORE] = "semaphore", [KIND_CONDITION] = "condition",
 };
 
 const char *

@@ -113,6 +113,7 @@ static const struct
   [KIND_LOCK] = { CELL_LOCK, shmobj_lock_get_type },
   [KIND_EVENT] = { CELL_EVENT, shmobj_event_get_type },
   [KIND_SEMAPHORE] = { CELL_SEMAPHORE, shmobj_semaphore_get_type },
+  [KIND_CONDITION] = { CELL_CONDITION, shmobj_condition_get_type },
 };
 
 static gboolean
@@ -478,6 +479,38 @@ shmobj_manager_open_semaphore (ShmobjManager *self,
   if (name == NULL)
     return shmobj_semaphore_new_with (&limits, error);
   return semaphore_limits_check (&limits, error) ? open_object (&making, cancellable, error) : NULL;
+}
+
+/**
+ * shmobj_manager_open_condition:
+ * @self: a manager
+ * @name: (nullable): the condition's name; %NULL for a new one without a name
+ * @flags: what to do if there is one, or none
+ * @cancellable: (nullable): a cancellable
+ * @error: return location for an error
+ *
+ * Opens a condition. It has a lock of its own ([method@Shmobj.Condition.get_lock]), which is the
+ * same for all who open it; it is not acquired thereby.
+ *
+ * Returns: (transfer full): the condition, or %NULL with an error as of
+ *   [method@Shmobj.Manager.open_list], or `G_IO_ERROR_NOT_SUPPORTED` for
+ *   %SHMOBJ_OPEN_READ_ONLY
+ *
+ * Since: 1.0
+ */
+ShmobjCondition *
+shmobj_manager_open_condition (ShmobjManager *self,
+                               const char *name,
+                               ShmobjOpenFlags flags,
+                               GCancellable *cancellable,
+                               GError **error)
+{
+  Making making = { .manager = self, .name = name, .kind = KIND_CONDITION, .flags = flags };
+
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
+
+  return name == NULL ? shmobj_condition_new (NULL, error)
+                      : open_object (&making, cancellable, error);
 }
 
 /**

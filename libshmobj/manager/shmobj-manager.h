@@ -8,6 +8,7 @@
 #include "manager/shmobj-dict.h"
 #include "manager/shmobj-list.h"
 #include "manager/shmobj-value.h"
+#include "objects/shmobj-condition.h"
 #include "objects/shmobj-event.h"
 #include "objects/shmobj-lock.h"
 #include "objects/shmobj-open-flags.h"
@@ -98,6 +99,12 @@ ShmobjSemaphore *shmobj_manager_open_semaphore (ShmobjManager *self,
                                                 guint value,
                                                 guint maximum,
                                                 gboolean recovers,
+                                                GCancellable *cancellable,
+                                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjCondition *shmobj_manager_open_condition (ShmobjManager *self,
+                                                const char *name,
+                                                ShmobjOpenFlags flags,
                                                 GCancellable *cancellable,
                                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 SHMOBJ_AVAILABLE_IN_1_0

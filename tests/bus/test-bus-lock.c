@@ -257,6 +257,38 @@ test_event (void)
   g_assert_true (shmobj_event_is_set (event));
 }
 
+static void
+test_condition (void)
+{
+  g_autofree char *path = bus_open (bus, "condition", "c", "{}");
+  g_autoptr (ShmobjCondition) condition = NULL;
+  g_autoptr (GVariant) waiters = NULL, locked = NULL;
+  g_autoptr (GError) error = NULL;
+  ShmobjLock *lock;
+  guint64 waits[4];
+
+  condition = shmobj_manager_open_condition (manager, "c", SHMOBJ_OPEN_EXISTING, NULL, &error);
+  g_assert_no_error (error);
+  lock = shmobj_condition_get_lock (condition);
+  for (guint i = 0; i < G_N_ELEMENTS (waits); i++)
+    {
+      g_assert_true (shmobj_lock_acquire (lock, 0, NULL, NULL));
+      waits[i] = shmobj_condition_begin_wait (condition, &error);
+      g_assert_no_error (error);
+    }
+  waiters = bus_property (bus, path, IFACE ("Condition"), "Waiters");
+  g_assert_cmpuint (g_variant_get_uint32 (waiters), ==, G_N_ELEMENTS (waits));
+  locked = bus_property (bus, path, IFACE ("Condition"), "Locked");
+  g_assert_false (g_variant_get_boolean (locked));
+
+  bus_expect (bus, path, IFACE ("Condition.Notify"), "(uint32 2,)", "()");
+  g_assert_cmpuint (shmobj_condition_get_waiters (condition), ==, 2);
+  bus_expect (bus, path, IFACE ("Condition.NotifyAll"), "()", "()");
+  bus_expect (bus, path, IFACE ("Condition.Notify"), "(uint32 4000000000,)", "()");
+  for (guint i = 0; i < G_N_ELEMENTS (waits); i++)
+    g_assert_true (shmobj_condition_end_wait (condition, waits[i]));
+}
+
 /* Who holds it, when that is no client of the bus. */
 static gboolean
 has_role (const char *name, guint32 pid, const char *role)
@@ -325,6 +357,7 @@ main (int argc, char **argv)
   g_test_add_func ("/bus-lock/removed-while-held", test_removed);
   g_test_add_func ("/bus-lock/killed-service-abandons", test_killed_service);
   g_test_add_func ("/bus-lock/event", test_event);
+  g_test_add_func ("/bus-lock/condition", test_condition);
   result = g_test_run ();
   g_object_unref (manager);
   g_object_unref (bus);

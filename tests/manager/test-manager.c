@@ -326,6 +326,42 @@ test_other_kinds (void)
                    "('q', 'queue', 65536)]");
 }
 
+/* Two that open it have one condition and one lock, whoever used it first. */
+static void
+test_condition (void)
+{
+  g_autoptr (ShmobjManager) manager = open_manager (NULL);
+  g_autoptr (ShmobjCondition) first = NULL, second = NULL, third = NULL;
+  ShmobjLock *lock, *same_lock;
+  GError *error = NULL;
+  guint64 wait;
+
+  first = shmobj_manager_open_condition (manager, "c", 0, NULL, &error);
+  g_assert_no_error (error);
+  second = shmobj_manager_open_condition (manager, "c", SHMOBJ_OPEN_EXISTING, NULL, &error);
+  g_assert_no_error (error);
+  lock = shmobj_condition_get_lock (first);
+  same_lock = shmobj_condition_get_lock (second);
+  g_assert_true (shmobj_lock_acquire (lock, 0, NULL, &error));
+  g_assert_true (shmobj_lock_is_owned (same_lock));
+  wait = shmobj_condition_begin_wait (first, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (shmobj_condition_get_waiters (second), ==, 1);
+  g_assert_true (shmobj_condition_notify_all (second, &error));
+  g_assert_true (shmobj_condition_end_wait (first, wait));
+
+  g_assert_cmpstr (shmobj_manager_lookup (manager, "c", NULL), ==, "condition");
+  assert_failed (shmobj_manager_open_event (manager, "c", 0, NULL, &error) != NULL, &error,
+                 SHMOBJ_ERROR, SHMOBJ_ERROR_WRONG_KIND, "condition");
+  assert_failed (
+      shmobj_manager_open_condition (manager, "c", SHMOBJ_OPEN_READ_ONLY, NULL, &error) != NULL,
+      &error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "condition");
+  third = shmobj_manager_open_condition (manager, NULL, 0, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_true (shmobj_manager_remove (manager, "c", &error));
+  g_assert_true (shmobj_condition_notify_one (first, &error));
+}
+
 static guint
 count_files (ShmobjManager *manager)
 {
@@ -521,6 +557,7 @@ main (int argc, char **argv)
                    test_nameless_ends_with_its_last_holder);
   g_test_add_func ("/manager/what-the-killed-held-goes", test_what_the_killed_held_goes);
   g_test_add_func ("/manager/opens-other-kinds", test_other_kinds);
+  g_test_add_func ("/manager/condition", test_condition);
   g_test_add_func ("/manager/removed-queue-leaves-no-file", test_removed_queue_leaves_no_file);
   g_test_add_func ("/manager/no-session-inside-a-sandbox", test_sandbox);
   g_test_add_func ("/manager/foreign-directories-are-refused", test_foreign_directories);

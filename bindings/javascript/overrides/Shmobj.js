@@ -208,6 +208,11 @@ class Manager {
         return this.open_semaphore(name ?? null, flags, index(value), index(maximum), recovers, cancellable);
     }
 
+    // With a lock of its own, condition.get_lock().
+    condition(name, options) {
+        return this.open_condition(name ?? null, ...opening(options));
+    }
+
     queue(name, options) {
         return this.open_queue(name ?? null, ...opening(options, 'maxsize', 'capacity'));
     }
@@ -428,6 +433,7 @@ const METHODS = {
     Lock: {acquire: {waits: true}},
     Semaphore: {acquire: {waits: true}, release: {args: [integer(1)]}},
     Event: {wait: {waits: true}},
+    Condition: {wait: {waits: true}},
     Container: {wait: {args: [index], waits: true}},
     SharedMemory: {
         write_bytes: {args: [index, toBytes]},
@@ -506,6 +512,7 @@ var _init = function () {
     withDefaults(this.Queue, 'new', 0, 0);
     withDefaults(this.Semaphore, 'new', 1, 0);
     withDefaults(this.Listener, 'new', null);
+    withDefaults(this.Condition, 'new', null);
     withDefaults(this.Pipe, 'new', true, 0);
     withDefaults(this.Manager, 'new', null, null);
     withDefaults(this.SharedMemory, 'new_for_name', undefined, this.OpenFlags.DEFAULT, 0);

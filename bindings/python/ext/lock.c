@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Lock, Event and Semaphore. */
+/* Lock, Event, Semaphore and Condition. */
 
 #include "methods.h"
 
@@ -177,6 +177,84 @@ semaphore_exit (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n)
 {
   return semaphore_release (wrapper, NULL, 0, NULL);
 }
+
+/* A wait for a condition that has begun. */
+typedef struct
+{
+  ShmobjCondition *condition;
+  guint64 wait;
+} Waiting;
+
+static gboolean
+try_sleep (gpointer data, gint64 timeout_us, gboolean *interrupted, GError **error)
+{
+  Waiting *waiting = data;
+
+  return shmobj_condition_sleep_interruptible (waiting->condition, waiting->wait, timeout_us,
+                                               interrupted, error);
+}
+
+/* Takes the lock, without Python: who was notified stands up after that, all others before. TRUE if
+ * it was notified. */
+static gboolean
+stop_waiting (Waiting *waiting, gboolean notified, GError **error)
+{
+  ShmobjLock *lock = shmobj_condition_get_lock (waiting->condition);
+
+  if (!notified)
+    notified = shmobj_condition_end_wait (waiting->condition, waiting->wait);
+  shmobj_lock_acquire (lock, -1, NULL, error);
+  shmobj_condition_end_wait (waiting->condition, waiting->wait);
+  return notified;
+}
+
+/* What a signal handler raised waits until the lock is held again. */
+static PyObject *
+sleep_and_lock (Waiting *waiting, gint64 timeout_us)
+{
+  PyObject *type = NULL, *value = NULL, *traceback = NULL;
+  int happened = attempt_in_time (try_sleep, waiting, timeout_us);
+  GError *error = NULL;
+  gboolean notified;
+
+  if (happened < 0)
+    PyErr_Fetch (&type, &value, &traceback);
+  Py_BEGIN_ALLOW_THREADS;
+  notified = stop_waiting (waiting, happened == 1, &error);
+  Py_END_ALLOW_THREADS;
+  if (happened >= 0)
+    return error == NULL ? PyBool_FromLong (notified) : errors_raise (error);
+  g_clear_error (&error);
+  PyErr_Restore (type, value, traceback);
+  return NULL;
+}
+
+/* wait (timeout=None, cancellable=None) */
+static PyObject *
+condition_wait (PyObject *wrapper, PyObject *const *arguments, Py_ssize_t n, PyObject *keywords)
+{
+  static const char *const names[] = { "timeout", "cancellable", NULL };
+  Waiting waiting = { object_of (wrapper, SHMOBJ_TYPE_CONDITION), 0 };
+  GError *error = NULL;
+  PyObject *slots[2];
+  gint64 timeout_us;
+
+  if (waiting.condition == NULL || !arguments_take (names, 0, arguments, n, keywords, slots) ||
+      !timeout_of (NULL, slots[0], &timeout_us))
+    return NULL;
+  if (argument_is_given (slots[1]))
+    return cancellable_call ("condition_wait", wrapper, timeout_us, slots[1], NULL);
+
+  waiting.wait = shmobj_condition_begin_wait (waiting.condition, &error);
+  return waiting.wait != 0 ? sleep_and_lock (&waiting, timeout_us) : errors_raise (error);
+}
+
+PyMethodDef condition_methods[] = {
+  { "wait", AS_METHOD (condition_wait), FAST,
+    "wait(timeout=None, cancellable=None)\n--\n\nGives the lock back, waits until it is notified, "
+    "and takes the lock again. False when it was not in time." },
+  { NULL },
+};
 
 PyMethodDef lock_methods[] = {
   { "acquire", AS_METHOD (lock_acquire), FAST,

@@ -9,6 +9,7 @@ extern PyMethodDef connection_methods[];
 extern PyMethodDef lock_methods[];
 extern PyMethodDef event_methods[];
 extern PyMethodDef semaphore_methods[];
+extern PyMethodDef condition_methods[];
 extern PyMethodDef list_methods[];
 extern PyMethodDef dict_methods[];
 extern PyMethodDef value_methods[];

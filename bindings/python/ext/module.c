@@ -62,10 +62,11 @@ module_add_methods (PyObject *module, PyObject *arguments)
     const char *name;
     PyMethodDef *methods;
   } tables[] = {
-    { "Queue", queue_methods }, { "Connection", connection_methods },
-    { "Lock", lock_methods },   { "Event", event_methods },
-    { "List", list_methods },   { "Dict", dict_methods },
-    { "Value", value_methods }, { "Semaphore", semaphore_methods },
+    { "Queue", queue_methods },         { "Connection", connection_methods },
+    { "Lock", lock_methods },           { "Event", event_methods },
+    { "List", list_methods },           { "Dict", dict_methods },
+    { "Value", value_methods },         { "Semaphore", semaphore_methods },
+    { "Condition", condition_methods },
   };
   PyObject *class;
   const char *name;

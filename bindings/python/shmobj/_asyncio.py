@@ -12,7 +12,7 @@ import types
 
 from gi.repository import GLib
 
-from . import _carrying, _errors, _wrap
+from . import _cancelling, _carrying, _errors, _wrap
 
 
 def wake(owner):
@@ -303,6 +303,53 @@ def event_methods(cls):
             if callback:
                 return wait_async(self, timeout, cancellable, callback, *data)
             return _in_time(self, lambda: self.wait(0), timeout)
+
+    return Methods
+
+
+async def _retake(lock):
+    """Also when the coroutine is cancelled: what waits for a condition holds its lock in the end."""
+    import asyncio
+
+    cancelled = None
+    while True:
+        try:
+            await lock.acquire_async()
+            break
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+
+
+async def _wait_in_parts(condition, timeout):
+    wait, attempt = _cancelling.begin_wait(condition)
+    notified = False
+    try:
+        notified = await patiently(condition, attempt, _errors.TimedOut, condition.get_fd(), timeout)
+    except _errors.TimedOut:
+        pass
+    finally:
+        notified = notified or condition.end_wait(wait)
+        try:
+            await _retake(condition.get_lock())
+        finally:
+            condition.end_wait(wait)
+    return notified
+
+
+def condition_methods(cls):
+    wait_async = cls.wait_async
+
+    class Methods:
+        def wait_async(self, timeout=None, cancellable=None, callback=None, *data):
+            """Without a callback: a coroutine that gives the lock back, waits until it is notified, and takes the
+            lock again; False when it was not in time.
+
+            With one: the call of the library, which ends in the main loop with wait_finish()."""
+            if callback:
+                return wait_async(self, timeout, cancellable, callback, *data)
+            return _wait_in_parts(self, timeout)
 
     return Methods
 

@@ -112,3 +112,57 @@ def lock_acquire(lock, timeout_us, cancellable):
 
 def event_wait(event, timeout_us, cancellable):
     return _in_time(lambda: event.wait(0), event, timeout_us, cancellable)
+
+
+def begin_wait(condition):
+    """A wait in parts, and what it is asked by: raises TimedOut until it is notified."""
+    wait = condition.begin_wait()
+
+    def attempt():
+        if not condition.check_wait(wait):
+            raise _errors.TimedOut("Nobody notified the condition in time")
+        return True
+
+    return wait, attempt
+
+
+def _retake(lock):
+    """What a signal handler raises meanwhile waits until the lock is held again."""
+    raised = None
+    while True:
+        try:
+            lock.acquire()
+            break
+        except _errors.Error:
+            raise
+        except BaseException as error:
+            raised = error
+    if raised is not None:
+        raise raised
+
+
+def in_parts(condition, sleep):
+    """sleep(attempt) with the lock given back."""
+    wait, attempt = begin_wait(condition)
+    notified = False
+    try:
+        notified = sleep(attempt)
+    finally:
+        notified = notified or condition.end_wait(wait)
+        try:
+            _retake(condition.get_lock())
+        finally:
+            condition.end_wait(wait)
+    return notified
+
+
+def condition_wait(condition, timeout_us, cancellable):
+    _stop_if_cancelled(cancellable)
+
+    def sleep(attempt):
+        try:
+            return _wait(attempt, _errors.TimedOut, condition.get_fd, timeout_us, cancellable)
+        except _errors.TimedOut:
+            return False
+
+    return in_parts(condition, sleep)

@@ -77,10 +77,12 @@ def adapt(module, extension):
     _add(module.Item, _containers.ItemMethods)
     _add(module.Manager, _manager.methods(module))
     give(module.Event, _locks.EventMethods, _locks.plain_event_methods)
+    give(module.Condition, _locks.condition_methods(module), _locks.plain_condition_methods)
     _add(module.Lock, _asyncio.lock_methods(module.Lock))
     _add(module.Event, _asyncio.event_methods(module.Event))
     give(module.Semaphore, _locks.SemaphoreMethods, _locks.plain_semaphore_methods)
     _add(module.Semaphore, _asyncio.lock_methods(module.Semaphore))
+    _add(module.Condition, _asyncio.condition_methods(module.Condition))
 
     loan = module.Loan
     _add(loan, _loan.Methods)

@@ -149,6 +149,10 @@ def methods(module):
             """The semaphore of that name, made with so many units if there is none."""
             return self.open_semaphore(name, flags, value, maximum, recovers, None)
 
+        def condition(self, name=None, flags=default):
+            """The condition of that name, made with its lock if there is none."""
+            return self.open_condition(name, flags, None)
+
         def memory(self, name=None, size=0, flags=default):
             """The memory of that name, made with that size if there is none."""
             return self.open_memory(name, flags, size, None)

@@ -314,6 +314,31 @@ test('descriptor/of-a-lock-and-an-event', async () => {
     isTrue(lock.is_owned());
 });
 
+test('condition/holds-its-lock', async () => {
+    const lock = new Shmobj.Lock();
+    const condition = Shmobj.Condition.new(lock);
+    equal(condition.get_lock() === lock, true);
+    throws(() => condition.wait({timeout: 0}), Gio.IOErrorEnum, Gio.IOErrorEnum.INVALID_ARGUMENT);
+    lock.acquire();
+    throws(() => condition.wait({timeout: 5}), ...TIMED_OUT);
+    equal(lock.is_owned(), true);
+
+    const notified = condition.wait_async(LONG);
+    equal([lock.is_owned(), condition.get_waiters()], [false, 1]);
+    condition.notify_one();
+    equal([await notified, lock.is_owned()], [true, true]);
+    await rejects(condition.wait_async({timeout: 5}), ...TIMED_OUT);
+    equal(lock.is_owned(), true);
+    lock.release();
+
+    const manager = Shmobj.Manager.new();
+    const named = manager.condition('c');
+    named.get_lock().acquire();
+    equal(manager.condition('c').get_lock().is_owned(), true);
+    manager.condition('c').notify_all();
+    equal(manager.lookup('c'), 'condition');
+});
+
 test('event/wakes-all-promises', async () => {
     const event = new Shmobj.Event();
     const waits = Array.from({length: 20}, () => event.wait_async(LONG));

@@ -249,6 +249,52 @@ void test_lock_and_event () {
   });
 }
 
+async bool wait_for (Shmobj.Condition condition) throws Error {
+  yield condition.get_lock ().acquire_async ();
+  return yield condition.wait_async ();
+}
+
+void test_condition () {
+  check (() => {
+    var key = new Shmobj.Lock ();
+    var condition = new Shmobj.Condition (key);
+    assert (condition.get_lock () == key && condition.get_fd () >= 0);
+    key.acquire ();
+    try {
+      condition.wait (0);
+      assert_not_reached ();
+    } catch (IOError.TIMED_OUT error) {
+    }
+    assert (key.is_owned ());
+    key.release ();
+
+    var loop = new MainLoop ();
+    var notified = false;
+    wait_for.begin (condition, (source, result) => {
+      try {
+        notified = wait_for.end (result);
+      } catch (Error error) {
+        critical (error.message);
+      }
+      loop.quit ();
+    });
+    Timeout.add (1, () => {
+      if (condition.get_waiters () == 0)
+        return Source.CONTINUE;
+      try {
+        condition.notify_one ();
+        condition.notify_all ();
+      } catch (Error error) {
+        critical (error.message);
+      }
+      return Source.REMOVE;
+    });
+    loop.run ();
+    assert (notified && key.is_owned ());
+    assert (new Shmobj.Condition ().get_lock () != key);
+  });
+}
+
 void test_handles () {
   check (() => {
     var fds = new UnixFDList ();
@@ -332,6 +378,7 @@ int main (string[] args) {
   Test.add_func ("/vala/listener", test_listener);
   Test.add_func ("/vala/lock-and-event", test_lock_and_event);
   Test.add_func ("/vala/semaphore", test_semaphore);
+  Test.add_func ("/vala/condition", test_condition);
   Test.add_func ("/vala/handle-is-the-same-object", test_handles);
   Test.add_func ("/vala/pipe-carries-objects-and-descriptors", test_sent_objects);
   return Test.run ();

@@ -3,8 +3,8 @@
 
     from shmobj import multiprocessing as mp
 
-Processes are the standard library's, with all their start methods. Queue, Pipe, Lock, RLock, Event, Semaphore, Value,
-Array, Manager and shared_memory are libshmobj's, under the names and with the habits that they have there. What
+Processes are the standard library's, with all their start methods. Queue, Pipe, Lock, RLock, Event, Semaphore,
+Condition, Value, Array, Manager and shared_memory are libshmobj's, under the names and with the habits that they have there. What
 libshmobj does not have is not here either: nothing silently stands in for anything.
 """
 
@@ -29,7 +29,18 @@ from multiprocessing import (
 )
 
 from . import _process
-from ._objects import BoundedSemaphore, Event, JoinableQueue, Lock, Manager, Pipe, Queue, RLock, Semaphore
+from ._objects import (
+    BoundedSemaphore,
+    Condition,
+    Event,
+    JoinableQueue,
+    Lock,
+    Manager,
+    Pipe,
+    Queue,
+    RLock,
+    Semaphore,
+)
 from ._process import Process
 from .sharedctypes import Array, RawArray, RawValue, Value
 
@@ -38,6 +49,7 @@ __all__ = [
     "AuthenticationError",
     "BoundedSemaphore",
     "BufferTooShort",
+    "Condition",
     "Event",
     "JoinableQueue",
     "Lock",
@@ -78,6 +90,7 @@ class _Context:
 
     Array = staticmethod(Array)
     BoundedSemaphore = staticmethod(BoundedSemaphore)
+    Condition = staticmethod(Condition)
     Event = staticmethod(Event)
     JoinableQueue = staticmethod(JoinableQueue)
     Lock = staticmethod(Lock)

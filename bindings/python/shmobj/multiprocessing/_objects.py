@@ -99,6 +99,11 @@ class Namespace:
         return _namespace_of, (self._dict,)
 
 
+def Condition(lock=None):
+    """What those wait for who hold its lock; without one it makes its own."""
+    return Shmobj.Condition.new(lock)
+
+
 class Manager:
     """Makes lists, dicts and more that live as long as somebody uses them.
 
@@ -178,6 +183,11 @@ class Manager:
         """A semaphore with a limit, as BoundedSemaphore() of the module makes it."""
         self._open()
         return BoundedSemaphore(value)
+
+    def Condition(self, lock=None):
+        """A condition, as Condition() of the module makes it."""
+        self._open()
+        return Condition(lock)
 
     def shutdown(self):
         """Ends this manager. What it made stays usable by whoever has it."""
