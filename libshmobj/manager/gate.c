@@ -20,7 +20,9 @@
  *
  * The reservation is a courtesy. Whether somebody has written nevertheless, the transaction finds
  * out at its end (store-transaction.c), so it may be taken away from who is stopped or slow: after
- * `patience_us` in the same turn of the same owner a waiter seizes it.
+ * `patience_us` in the same turn of the same owner a waiter seizes it. The guard may not: who is
+ * stopped with it has LMDB's mutex, which nobody can take from the living. Others then wait, or end
+ * with BUSY, which names him; it is a matter of the microseconds of a write.
  *
  * Fair. A loop of transactions would always be quicker than the one whom it has just woken. So
  * waiters go through the lock `next`: its owner waits for `reserved`, and nobody overtakes him, for
@@ -51,7 +53,6 @@
 #define GATE_BYTES (WATCHERS + 3 * LAYOUT_PAGE)
 #define SLICE_US 50000 /* between two looks at a cancellable */
 #define LONG_SLICE_US G_USEC_PER_SEC
-#define PATIENCE_US (10 * G_USEC_PER_SEC)
 #define UNUSED_US 100000 /* some attempts of a main loop (objects/steps.h) */
 
 _Atomic (GateInterrupt) gate_interrupt;
@@ -82,7 +83,7 @@ open_lock (Gate *gate, GateLock *lock, GateLockShared *shared)
 gboolean
 gate_open (Gate *gate, int directory_fd, GError **error)
 {
-  *gate = (Gate){ .segment = SEGMENT_INIT, .patience_us = PATIENCE_US };
+  *gate = (Gate){ .segment = SEGMENT_INIT, .patience_us = GATE_PATIENCE_US };
   if (!segment_open_in (&gate->segment, directory_fd, GATE_FILE, SEGMENT_GATE, error))
     return FALSE;
 
@@ -180,7 +181,7 @@ is_kept (GateLock *lock, guint32 owner, gint64 patience_us)
   gint64 now_us = sys_now_us ();
 
   if (atomic_load (&lock->seen) == seen)
-    return now_us - atomic_load (&lock->since) >= patience_us;
+    return patience_us >= 0 && now_us - atomic_load (&lock->since) >= patience_us;
   atomic_store (&lock->since, now_us);
   atomic_store (&lock->seen, seen);
   return FALSE;
@@ -190,7 +191,7 @@ is_kept (GateLock *lock, guint32 owner, gint64 patience_us)
 static gboolean
 is_kept_too_long (Gate *gate, GateLock *lock, guint32 owner)
 {
-  if (is_kept (lock, owner, gate->patience_us))
+  if (is_kept (lock, owner, atomic_load (&gate->patience_us)))
     return TRUE;
   return lock == &gate->next && !lock_is_held (&gate->reserved.lock) &&
          is_kept (&gate->reserved, lock_owner (&gate->reserved.lock), UNUSED_US);
@@ -213,6 +214,25 @@ try_take (Gate *gate, GateLock *lock, guint32 me, gint64 until_us)
   return TRUE;
 }
 
+static gint64
+slice_of (Gate *gate, GateLock *lock, GCancellable *cancellable)
+{
+  gint64 patience_us = atomic_load (&gate->patience_us);
+
+  if (is_looked_after (cancellable) || lock == &gate->next)
+    return SLICE_US;
+  return patience_us < 0 ? LONG_SLICE_US : MIN (LONG_SLICE_US, patience_us / 4 + 1);
+}
+
+/* Who has it reserved, or else who is next. */
+static guint32
+in_the_way (Gate *gate)
+{
+  guint32 owner = lock_owner (&gate->reserved.lock);
+
+  return owner != 0 ? owner : lock_owner (&gate->next.lock);
+}
+
 static gboolean
 take (Gate *gate,
       GateLock *lock,
@@ -221,16 +241,12 @@ take (Gate *gate,
       GCancellable *cancellable,
       GError **error)
 {
-  gint64 slice_us = is_looked_after (cancellable) || lock == &gate->next
-                        ? SLICE_US
-                        : MIN (LONG_SLICE_US, gate->patience_us / 4 + 1);
-
-  while (!try_take (gate, lock, me, end_of_slice (deadline, slice_us)))
+  while (!try_take (gate, lock, me, end_of_slice (deadline, slice_of (gate, lock, cancellable))))
     {
       if (is_ended (cancellable, error))
         return FALSE;
       if (deadline >= 0 && sys_now_us () >= deadline)
-        return busy (gate, lock_owner (&gate->reserved.lock), "kept for a transaction", error);
+        return busy (gate, in_the_way (gate), "kept for a transaction", error);
     }
   return TRUE;
 }
@@ -356,7 +372,7 @@ gate_reserve_in_line (Gate *gate, GError **error)
           return TRUE;
         }
     }
-  return busy (gate, lock_owner (&gate->reserved.lock), "kept for a transaction", error);
+  return busy (gate, in_the_way (gate), "kept for a transaction", error);
 }
 
 void

@@ -38,6 +38,8 @@ typedef struct
   _Atomic (gint64) since; /* stored before `seen` */
 } GateLock;
 
+#define GATE_PATIENCE_US (10 * G_USEC_PER_SEC) /* in the beginning */
+
 /* The writers' gate: one thread of one process, of all that use a manager's directory. */
 typedef struct
 {
@@ -46,8 +48,8 @@ typedef struct
   GateShared *shared;       /* in the segment */
   WatchersShared *watchers; /* those who wait for what passes the gate (watchers.c) */
   GateLock reserved, next;
-  gint64 patience_us;         /* that we have with one who keeps it reserved */
-  _Atomic (guintptr) in_line; /* the thread that keeps `next` between two attempts; 0: none */
+  _Atomic (gint64) patience_us; /* that we have with one who keeps it reserved; -1: no end */
+  _Atomic (guintptr) in_line;   /* the thread that keeps `next` between two attempts; 0: none */
 } Gate;
 
 /* Asked now and then by whoever waits at any gate, where it is not NULL: should the wait end? (A

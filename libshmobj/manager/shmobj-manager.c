@@ -30,6 +30,7 @@
 #include "base/text.h"
 #include "manager/address.h"
 #include "manager/container.h"
+#include "manager/gate.h"
 #include "objects/handle.h"
 #include "objects/lazy-init.h"
 #include "objects/shmobj-shareable.h"
@@ -58,9 +59,10 @@ enum
   PROP_PATH,
   PROP_WRITE_TIMEOUT_US,
   PROP_SYNC_INTERVAL_US,
+  PROP_PATIENCE_US,
 };
 
-static GParamSpec *properties[PROP_SYNC_INTERVAL_US + 1];
+static GParamSpec *properties[PROP_PATIENCE_US + 1];
 
 static gboolean
 shmobj_manager_initable_init (GInitable *initable, GCancellable *cancellable, GError **error);
@@ -224,6 +226,9 @@ shmobj_manager_get_property (GObject *object, guint id, GValue *value, GParamSpe
     case PROP_SYNC_INTERVAL_US:
       g_value_set_int64 (value, self->sync_interval_us);
       break;
+    case PROP_PATIENCE_US:
+      g_value_set_int64 (value, shmobj_manager_get_patience_us (self));
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
     }
@@ -245,9 +250,35 @@ shmobj_manager_set_property (GObject *object, guint id, const GValue *value, GPa
     case PROP_SYNC_INTERVAL_US:
       self->sync_interval_us = g_value_get_int64 (value);
       break;
+    case PROP_PATIENCE_US:
+      shmobj_manager_set_patience_us (self, g_value_get_int64 (value));
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
     }
+}
+
+static GParamSpec *
+patience_property (void)
+{
+  /**
+   * ShmobjManager:patience-us: (getter get_patience_us) (setter set_patience_us)
+   *
+   * How long a change, or the beginning of a transaction, waits for a transaction of somebody else
+   * before it goes ahead of that, in microseconds: 10 seconds if nobody says otherwise, -1 never.
+   * The other one then can only fail, with `SHMOBJ_ERROR_CONFLICT`, so this is longer than
+   * anybody's transaction needs. It is what frees a manager from a process that was stopped in one.
+   *
+   * [property@Shmobj.Manager:write-timeout-us] and the time-out of a transaction say how long one
+   * waits at all, and are often shorter: what earlier waits of the process have seen of the same
+   * transaction counts.
+   *
+   * It is the process's: of several managers of one directory the last that was set counts.
+   *
+   * Since: 1.0
+   */
+  return g_param_spec_int64 ("patience-us", NULL, NULL, -1, G_MAXINT64, GATE_PATIENCE_US,
+                             G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
 }
 
 static void
@@ -294,7 +325,6 @@ shmobj_manager_class_init (ShmobjManagerClass *klass)
    *
    * How much time's changes a crash of the machine may undo, in microseconds, for a manager at a
    * path. 0: none, each change is on the disk when it returns.
-   *
    * More than 0: changes cost what they cost in memory and some system calls, and a change made
    * this long after the last checkpoint makes one first: it writes the whole store to the disk
    * beside it. A crash of the machine, or a power cut, takes the manager back to the last
@@ -311,6 +341,7 @@ shmobj_manager_class_init (ShmobjManagerClass *klass)
   properties[PROP_SYNC_INTERVAL_US] =
       g_param_spec_int64 ("sync-interval-us", NULL, NULL, 0, G_MAXINT64, 0,
                           G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
+  properties[PROP_PATIENCE_US] = patience_property ();
   g_object_class_install_properties (object_class, G_N_ELEMENTS (properties), properties);
 }
 

@@ -16,11 +16,12 @@
  * they act at once.
  *
  * Meanwhile nobody else changes the manager: their changes wait. Readers never wait; they see what
- * was before. Others do not wait for ever: when a transaction has kept them for 10 seconds, one of
- * them goes ahead, and the transaction can only fail then, with `SHMOBJ_ERROR_CONFLICT` from each
- * of its calls and at its end. It has not happened and can be tried again. So a stopped process, a
- * forgotten transaction or a main loop that runs inside of one stops nobody for good. Callbacks
- * that such a main loop runs in the same thread take part in the transaction.
+ * was before. Others do not wait for ever: when a transaction has kept them for 10 seconds, or as
+ * long as their [property@Shmobj.Manager:patience-us] says, one of them goes ahead, and the
+ * transaction can only fail then, with `SHMOBJ_ERROR_CONFLICT` from each of its calls and at its
+ * end. It has not happened and can be tried again. So a stopped process, a forgotten transaction or
+ * a main loop that runs inside of one stops nobody for good. Callbacks that such a main loop runs
+ * in the same thread take part in the transaction.
  *
  * One that begins in the same thread inside of another one, of the same manager, is a part of it:
  * rolled back it undoes what was done in it, committed it stands and falls with the outer one.
@@ -48,6 +49,7 @@
 
 #include "manager/shmobj-transaction.h"
 
+#include "manager/gate.h"
 #include "manager/manager-private.h"
 
 struct _ShmobjTransaction
@@ -161,6 +163,52 @@ shmobj_manager_try_begin (ShmobjManager *self, GError **error)
 
   store = manager_get_store (self, error);
   return store != NULL ? wrap (self, store_transaction_begin_in_line (store, error)) : NULL;
+}
+
+/**
+ * shmobj_manager_get_patience_us:
+ * @self: a manager
+ *
+ * Tells how long changes of this process wait for a transaction before they go ahead of it.
+ *
+ * Returns: [property@Shmobj.Manager:patience-us], in microseconds; -1: they never do
+ *
+ * Since: 1.0
+ */
+gint64
+shmobj_manager_get_patience_us (ShmobjManager *self)
+{
+  Store *store;
+
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), 0);
+
+  store = manager_get_store (self, NULL);
+  return store != NULL ? store_get_patience (store) : GATE_PATIENCE_US;
+}
+
+/**
+ * shmobj_manager_set_patience_us:
+ * @self: a manager
+ * @patience_us: how long to wait before going ahead, in microseconds; -1: never to
+ *
+ * Sets [property@Shmobj.Manager:patience-us], for all of this process that changes this manager.
+ * Waits that are under way mind it soon.
+ *
+ * Since: 1.0
+ */
+void
+shmobj_manager_set_patience_us (ShmobjManager *self, gint64 patience_us)
+{
+  Store *store;
+
+  g_return_if_fail (SHMOBJ_IS_MANAGER (self));
+  g_return_if_fail (patience_us >= -1);
+
+  store = manager_get_store (self, NULL);
+  if (store == NULL || store_get_patience (store) == patience_us)
+    return;
+  store_set_patience (store, patience_us);
+  g_object_notify (G_OBJECT (self), "patience-us");
 }
 
 /**

@@ -57,6 +57,10 @@ ShmobjTransaction *shmobj_manager_begin (ShmobjManager *self,
                                          GCancellable *cancellable,
                                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 SHMOBJ_AVAILABLE_IN_1_0
+gint64 shmobj_manager_get_patience_us (ShmobjManager *self);
+SHMOBJ_AVAILABLE_IN_1_0
+void shmobj_manager_set_patience_us (ShmobjManager *self, gint64 patience_us);
+SHMOBJ_AVAILABLE_IN_1_0
 gboolean shmobj_transaction_commit (ShmobjTransaction *self, GError **error);
 SHMOBJ_AVAILABLE_IN_1_0
 void shmobj_transaction_rollback (ShmobjTransaction *self);

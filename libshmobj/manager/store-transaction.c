@@ -163,10 +163,8 @@ conflict (StoreTransaction *root, GError **error)
 {
   root->conflict = TRUE;
   g_set_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_CONFLICT,
-               "The transaction kept others from writing for so long (%" G_GINT64_FORMAT
-               " s) that one of them went ahead; nothing of it is in the manager. It can be tried "
-               "again",
-               root->store->gate.patience_us / G_USEC_PER_SEC);
+               "The transaction kept others from writing for so long that one of them went "
+               "ahead; nothing of it is in the manager. It can be tried again");
   return FALSE;
 }
 

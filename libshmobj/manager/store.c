@@ -511,3 +511,15 @@ store_get_size (Store *store)
 {
   return store_enter (store, NULL) ? store_file_size (store) : 0;
 }
+
+void
+store_set_patience (Store *store, gint64 patience_us)
+{
+  atomic_store (&store->gate.patience_us, patience_us);
+}
+
+gint64
+store_get_patience (Store *store)
+{
+  return atomic_load (&store->gate.patience_us);
+}

@@ -72,6 +72,11 @@ void store_set_sync_interval (Store *store, gint64 interval_us);
  * NO_SPACE. */
 gboolean store_sync (Store *store, gint64 timeout_us, GCancellable *cancellable, GError **error);
 
+/* How long this process's writes wait for a transaction of others before they go ahead of it; -1:
+ * for ever. */
+void store_set_patience (Store *store, gint64 patience_us);
+gint64 store_get_patience (Store *store);
+
 /* Makes the files of an empty store in @path, where nobody else is yet. */
 gboolean store_create (const char *path, StoreFlags flags, GError **error);
 /* Data version of the files that this process's store writes, and what writes them. */

@@ -385,7 +385,7 @@ test_overtaken (Fixture *self, gconstpointer data)
   g_autoptr (GObject) queue = NULL, list = NULL;
   ShmobjTransaction *transaction;
 
-  manager_get_store (self->manager, NULL)->gate.patience_us = 1000;
+  shmobj_manager_set_patience_us (self->manager, 1000);
   transaction = begin (self);
   list = open_list (self, "new");
   queue = open_kind (self, "queue", "new queue");
@@ -410,7 +410,7 @@ test_overtaken_before_the_first (Fixture *self, gconstpointer data)
   g_autoptr (GObject) next = NULL;
   ShmobjTransaction *transaction;
 
-  manager_get_store (self->manager, NULL)->gate.patience_us = 1000;
+  shmobj_manager_set_patience_us (self->manager, 1000);
   transaction = begin (self);
   g_thread_join (g_thread_new ("overtaker", write_one, self));
   g_assert_null (try_open (self, "queue", "new", 0, &error));

@@ -275,7 +275,7 @@ test_overtaken (Fixture *self, gconstpointer data)
   g_autoptr (GError) error = NULL;
   ShmobjTransaction *transaction = begin (self), *part;
 
-  manager_get_store (self->manager, NULL)->gate.patience_us = 1000;
+  shmobj_manager_set_patience_us (self->manager, 1000);
   g_assert_true (change_all (self, 1, NULL));
   g_thread_join (g_thread_new ("hasty", write_outside, self));
   assert_all_outside (self, 1);
@@ -321,7 +321,7 @@ test_overtaken_by_nothing (Fixture *self, gconstpointer data)
   g_autoptr (GError) error = NULL;
   g_autoptr (ShmobjTransaction) transaction = begin (self);
 
-  manager_get_store (self->manager, NULL)->gate.patience_us = 1000;
+  shmobj_manager_set_patience_us (self->manager, 1000);
   g_assert_true (change_all (self, 1, NULL));
   g_thread_join (g_thread_new ("hasty", reserve_outside, self));
   assert_all (self, 1);
@@ -499,6 +499,48 @@ test_waiters_hear_the_commit (Fixture *self, gconstpointer data)
   g_assert_cmpint (GPOINTER_TO_INT (g_thread_join (thread)), ==, 3);
 }
 
+static gpointer
+append_in_vain (gpointer data)
+{
+  Fixture *self = data;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (shmobj_list_append (self->list, g_variant_new_int32 (9), &error));
+  g_assert_error (error, SHMOBJ_ERROR, SHMOBJ_ERROR_BUSY);
+  g_assert_nonnull (strstr (error->message, "process"));
+  return NULL;
+}
+
+static void
+count_notify (GObject *manager, GParamSpec *pspec, gpointer data)
+{
+  ++*(guint *) data;
+}
+
+static void
+test_patience (Fixture *self, gconstpointer data)
+{
+  ShmobjTransaction *transaction = begin (self);
+  guint notified = 0;
+  gint64 patience;
+
+  g_object_get (self->manager, "patience-us", &patience, NULL);
+  g_assert_cmpint (patience, ==, 10 * G_USEC_PER_SEC);
+  g_signal_connect (self->manager, "notify::patience-us", G_CALLBACK (count_notify), &notified);
+  g_object_set (self->manager, "patience-us", (gint64) -1, NULL);
+  g_object_set (self->manager, "patience-us", (gint64) -1, NULL);
+  g_assert_cmpint (shmobj_manager_get_patience_us (self->manager), ==, -1);
+  g_assert_cmpuint (notified, ==, 1);
+
+  /* nobody goes ahead of it, however often he tries */
+  g_assert_true (change_all (self, 1, NULL));
+  shmobj_manager_set_write_timeout_us (self->manager, 2000);
+  for (int i = 0; i < 5; i++)
+    g_thread_join (g_thread_new ("impatient", append_in_vain, self));
+  commit (transaction);
+  assert_all (self, 1);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -513,6 +555,7 @@ main (int argc, char **argv)
   ADD ("its-thread-has-ended", test_its_thread_has_ended);
   ADD ("overtaken", test_overtaken);
   ADD ("overtaken-by-nothing", test_overtaken_by_nothing);
+  ADD ("patience", test_patience);
   ADD ("others-wait", test_others_wait);
   ADD ("threads-count", test_threads_count);
   ADD ("two-managers", test_two_managers);

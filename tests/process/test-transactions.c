@@ -231,7 +231,7 @@ test_stopped_is_overtaken (Bank *bank, gconstpointer data)
   g_assert_cmpint (waitpid (pid, &status, WUNTRACED), ==, pid);
   g_assert_true (WIFSTOPPED (status));
   shmobj_manager_set_write_timeout_us (bank->manager, WAIT_US);
-  manager_get_store (bank->manager, NULL)->gate.patience_us = 50000;
+  shmobj_manager_set_patience_us (bank->manager, 50000);
   g_assert_true (shmobj_list_append (bank->list, g_variant_new_int64 (1), &error));
   g_assert_cmpint (shmobj_list_get_length (bank->list, NULL), ==, MONEY + 1);
   g_assert_true (shmobj_list_delete_range (bank->list, 0, 1, &error)); /* at once, now */
