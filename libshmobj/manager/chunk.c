@@ -165,6 +165,17 @@ chunk_insert_from (Chunk *chunk, guint at, const Chunk *from, guint first, guint
   return TRUE;
 }
 
+gboolean
+chunk_replace (Chunk *chunk, guint at, gconstpointer data, gsize size)
+{
+  StoreBytes old;
+
+  if (!chunk_item (chunk, at, &old) || old.size != size)
+    return FALSE;
+  memcpy ((guint8 *) old.data, data, size);
+  return TRUE;
+}
+
 void
 chunk_remove (Chunk *chunk, guint first, guint n)
 {

@@ -28,4 +28,6 @@ gboolean chunk_item (const Chunk *chunk, guint i, StoreBytes *item);
 /* FALSE when there is no room; then nothing has changed. @at <= count. */
 gboolean chunk_insert (Chunk *chunk, guint at, gconstpointer data, gsize size);
 gboolean chunk_insert_from (Chunk *chunk, guint at, const Chunk *from, guint first, guint n);
+/* FALSE when the item that is there has another size; then nothing has changed. */
+gboolean chunk_replace (Chunk *chunk, guint at, gconstpointer data, gsize size);
 void chunk_remove (Chunk *chunk, guint first, guint n);

@@ -355,6 +355,8 @@ list_set (List *list, guint64 position, const ShmobjFrame *frame)
   if (position >= list->record.in_tree)
     {
       list_release_items (list, &list->tail, position - list->record.in_tree, 1);
+      if (chunk_replace (&list->tail, position - list->record.in_tree, item.data, item.size))
+        return;
       chunk_remove (&list->tail, position - list->record.in_tree, 1);
     }
   else

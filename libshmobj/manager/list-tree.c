@@ -501,8 +501,7 @@ list_tree_replace (List *list, guint64 position, const StoreBytes *item)
   memcpy (bytes, leaf.bytes, sizeof bytes);
   leaf.bytes = bytes;
   list_release_items (list, &leaf, position, 1);
-  chunk_remove (&leaf, position, 1);
-  if (!chunk_insert (&leaf, position, item->data, item->size))
+  if (!chunk_replace (&leaf, position, item->data, item->size))
     return store_corrupt (list->txn);
   leaf_put (list, number, &leaf);
   return TRUE;

@@ -16,6 +16,23 @@
 #define STORE_REFUSED (-1)     /* a failure that is none of LMDB's: see refusal */
 #define STORE_READERS_MAX 1000 /* reads at the same time, over all processes */
 
+/* store-cursors.c: where a write has been */
+#define STORE_CURSORS 2
+#define STORE_CURSOR_KEY 64 /* longer keys are not remembered */
+
+typedef struct
+{
+  MDB_cursor *handle; /* (owned by the transaction) (nullable) */
+  gsize key_size;     /* 0: it is nowhere */
+  gsize value_size;
+  guint8 key[STORE_CURSOR_KEY];
+} StoreCursor;
+
+struct _StoreCursors
+{
+  StoreCursor places[STORE_CURSORS];
+};
+
 struct _Store
 {
   gatomicrefcount references;
@@ -35,7 +52,8 @@ struct _Store
   guint64 writes_that_fit; /* before the free list is counted again; under mapping */
   Gate gate;
   Watchers watchers;
-  GMutex mapping; /* held by who writes (inside the gate), and by who remaps */
+  GMutex mapping;       /* held by who writes (inside the gate), and by who remaps */
+  StoreCursors cursors; /* under mapping */
 
   /* Those of this process that are open (store-transaction.c). */
   GMutex transacting; /* held for moments */
@@ -62,11 +80,23 @@ int store_adopt_locked (Store *store);
 int store_grow_locked (Store *store, gsize bytes);
 gboolean store_has_room (Store *store, gsize bytes);
 
+/* store-cursors.c: for rows of a write transaction. They answer as LMDB does. */
+void cursors_begin (StoreTxn *txn);
+int cursors_get (StoreTxn *txn, MDB_val *key, MDB_val *value);
+int cursors_put (StoreTxn *txn, MDB_val *key, MDB_val *value, guint flags);
+/* The same for many rows in the order of their keys. */
+int cursors_put_next (StoreTxn *txn, MDB_val *key, MDB_val *value);
+/* Before rows change in another way. */
+void cursors_forget (StoreTxn *txn);
+
 /* store-txn.c: one run of the function. 0, or what went wrong; -1 with @error set by the function
  */
 int store_run_func (StoreTxn *txn, const StoreWrite *write, GError **error);
 /* for who is inside the gate already */
 gboolean store_run (Store *store, const StoreWrite *write, GError **error);
+
+/* store-rows.c: store_put() of many rows in the order of their keys; not into an overlay */
+void store_put_next (StoreTxn *txn, const void *key, gsize key_size, const void *data, gsize size);
 
 /* store-transaction.c: these are for a store with transactions, and find out whether one is this
  * thread's. */

@@ -52,7 +52,10 @@ store_get (StoreTxn *txn, const void *key, gsize key_size, StoreBytes *value)
       return row->state == OVERLAY_PUT;
     }
 
-  rc = mdb_get (txn->handle, txn->store->rows, &k, &v);
+  if (txn->cursors != NULL)
+    rc = cursors_get (txn, &k, &v);
+  else
+    rc = mdb_get (txn->handle, txn->store->rows, &k, &v);
   if (rc == 0)
     {
       *value = (StoreBytes){ v.mv_data, v.mv_size };
@@ -91,7 +94,17 @@ store_put (StoreTxn *txn, const void *key, gsize key_size, const void *data, gsi
         memcpy (room, data, size);
       return;
     }
-  rc = mdb_put (txn->handle, txn->store->rows, &k, &v, 0);
+  rc = cursors_put (txn, &k, &v, 0);
+  if (rc != 0)
+    note (txn, rc);
+}
+
+void
+store_put_next (StoreTxn *txn, const void *key, gsize key_size, const void *data, gsize size)
+{
+  MDB_val k = { key_size, (void *) key }, v = { size, (void *) data };
+  int rc = txn->failure == 0 ? cursors_put_next (txn, &k, &v) : 0;
+
   if (rc != 0)
     note (txn, rc);
 }
@@ -106,7 +119,7 @@ store_put_room (StoreTxn *txn, const void *key, gsize key_size, gsize size)
     return NULL;
   if (txn->overlay != NULL)
     return overlay_room (txn, key, key_size, size);
-  rc = mdb_put (txn->handle, txn->store->rows, &k, &v, MDB_RESERVE);
+  rc = cursors_put (txn, &k, &v, MDB_RESERVE);
   if (rc == 0)
     return v.mv_data;
   note (txn, rc);
@@ -129,6 +142,7 @@ store_delete (StoreTxn *txn, const void *key, gsize key_size)
       overlay_delete (txn->overlay, key, key_size);
       return TRUE;
     }
+  cursors_forget (txn);
   rc = mdb_del (txn->handle, txn->store->rows, &k, NULL);
   if (rc != 0 && rc != MDB_NOTFOUND)
     note (txn, rc);
@@ -332,8 +346,12 @@ store_scan_delete (StoreScan *scan)
   int rc;
 
   if (scan->txn->overlay != NULL)
-    store_delete (scan->txn, scan->key.data, scan->key.size);
-  else if (scan->txn->failure == 0 && (rc = mdb_cursor_del (scan->cursor, 0)) != 0)
+    {
+      store_delete (scan->txn, scan->key.data, scan->key.size);
+      return;
+    }
+  cursors_forget (scan->txn);
+  if (scan->txn->failure == 0 && (rc = mdb_cursor_del (scan->cursor, 0)) != 0)
     note (scan->txn, rc);
 }
 

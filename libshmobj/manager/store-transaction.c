@@ -410,7 +410,7 @@ put_row (const OverlayRow *row, gpointer data)
   StoreTxn *txn = data;
 
   if (row->state == OVERLAY_PUT)
-    store_put (txn, row->key, row->key_size, row->data, row->size);
+    store_put_next (txn, row->key, row->key_size, row->data, row->size);
   else if (row->state == OVERLAY_DELETED)
     store_delete (txn, row->key, row->key_size);
   return txn->failure == 0;

@@ -198,6 +198,7 @@ run_once (Store *store, const StoreWrite *write, GError **error)
     return rc;
 
   txn.handle = handle;
+  cursors_begin (&txn);
   rc = store_run_func (&txn, write, error);
   if (rc == 0)
     return commit (&txn);

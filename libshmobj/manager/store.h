@@ -16,6 +16,7 @@
 
 typedef struct _Store Store;
 typedef struct _StoreTransaction StoreTransaction;
+typedef struct _StoreCursors StoreCursors;
 
 #define STORE_KEY_MAX 500 /* bytes of a key; LMDB as distributions build it takes 511 */
 
@@ -29,6 +30,7 @@ typedef struct
 {
   Store *store;
   gpointer handle;               /* (owned by the store): the transaction behind it */
+  StoreCursors *cursors;         /* (unowned) (nullable): of a write, where it has been */
   Overlay *overlay;              /* (unowned) (nullable): changes go there; of @transaction */
   StoreTransaction *transaction; /* (unowned) (nullable): over several objects */
   int failure;                   /* the first thing that went wrong, 0 while all is well */
