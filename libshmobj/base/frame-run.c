@@ -2,16 +2,17 @@
 
 /* A run: many frames of one moment, copied one behind the other into one block of private memory.
  *
- *     [ header ][ data ][ type ][ up to 7 unused ][ header ][ data ][ type ] …
+ *     [ header ][ data ][ type ][ header ][ data ][ type ] …
  *
- * Each begins at a multiple of 8, so the data is as aligned as GVariant wants it. Nobody else can
- * write there, so a header that was checked on its way in is believed on its way out.
+ * They lie there as in a list's rows, so that many come with one copy. Nothing is aligned: who
+ * makes a GVariant of a frame copies its data. Nobody else can write there, so a header that was
+ * checked on its way in is believed on its way out.
  *
  * Few frames own more than their bytes (a reference holds what it leads to). What they own stands
  * beside the block, by the place of the frame, and goes along with the frame when it is taken out.
  *
  * Tried: a block for each frame, and an array of them. A copy of 10 000 integers took 2.8 times the
- * instructions, and each of them 80 bytes where it has 24 in a run.
+ * instructions, and each of them 80 bytes where it has 17 in a run.
  */
 
 #include "base/frame.h"
@@ -41,7 +42,7 @@ gboolean
 frame_run_add (ShmobjFrameRun *run, const FrameHeader *header, const void *data)
 {
   gsize size = (gsize) header->size + header->type_length;
-  gsize whole = (sizeof *header + size + 7) & ~(gsize) 7;
+  gsize whole = sizeof *header + size;
 
   if (G_UNLIKELY (run->room - run->size < whole) && !make_room (run, whole))
     return FALSE;
@@ -54,18 +55,30 @@ frame_run_add (ShmobjFrameRun *run, const FrameHeader *header, const void *data)
   return TRUE;
 }
 
+/* The bytes are another's: they are copied, and the copy is looked at. */
 gboolean
-frame_run_look (const ShmobjFrameRun *run, gsize *offset, ShmobjFrame *frame)
+frame_run_add_many (ShmobjFrameRun *run, const void *data, gsize size, gsize n)
 {
+  gsize at = run->size, end = run->size + size, n_paths = 0;
   FrameHeader header;
 
-  if (*offset >= run->size)
+  if (run->room - run->size < size && !make_room (run, size))
     return FALSE;
 
-  memcpy (&header, run->bytes + *offset, sizeof header);
-  frame_adopt (frame, &header, run->bytes + *offset + sizeof header);
-  frame->owned = NULL;
-  *offset += (sizeof header + header.size + header.type_length + 7) & ~(gsize) 7;
+  memcpy (run->bytes + at, data, size);
+  for (gsize i = 0; i < n; i++)
+    {
+      if (!frame_check_header (run->bytes + at, end - at, &header))
+        return FALSE;
+      at += sizeof header + header.size + header.type_length;
+      n_paths += header.type_length == 1 && run->bytes[at - 1] == 'o';
+    }
+  if (at != end)
+    return FALSE;
+
+  run->size = end;
+  run->n_frames += n;
+  run->n_paths += n_paths;
   return TRUE;
 }
 

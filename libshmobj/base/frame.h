@@ -88,8 +88,29 @@ gboolean frame_check_value (const ShmobjFrame *frame, GError **error);
 /* frame-run.c: adds a frame, whose checked header this is; @data: data and type. FALSE when memory
  * ran out. */
 gboolean frame_run_add (ShmobjFrameRun *run, const FrameHeader *header, const void *data);
+/* Adds @n frames, one behind the other in @size bytes; all or none of them. */
+gboolean frame_run_add_many (ShmobjFrameRun *run, const void *data, gsize size, gsize n);
 /* shmobj_frame_run_next() that takes nothing along. */
-gboolean frame_run_look (const ShmobjFrameRun *run, gsize *offset, ShmobjFrame *frame);
+static inline gboolean
+frame_run_look (const ShmobjFrameRun *run, gsize *offset, ShmobjFrame *frame)
+{
+  const guint8 *data = run->bytes + *offset + sizeof (FrameHeader);
+  FrameHeader header;
+
+  if (*offset >= run->size)
+    return FALSE;
+
+  memcpy (&header, run->bytes + *offset, sizeof header);
+  *frame = (ShmobjFrame){
+    .kind = header.kind,
+    .data = data,
+    .size = header.size,
+    .type = header.type_length > 0 ? (const char *) data + header.size : NULL,
+    .type_length = header.type_length,
+  };
+  *offset += sizeof header + header.size + header.type_length;
+  return TRUE;
+}
 /* The frame at @offset becomes @frame, of the same value, which owns something and ends here.
  * Called from the first frame on. */
 void frame_run_give (ShmobjFrameRun *run, gsize offset, ShmobjFrame *frame);

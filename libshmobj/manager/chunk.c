@@ -117,6 +117,23 @@ chunk_item (const Chunk *chunk, guint i, StoreBytes *item)
   return TRUE;
 }
 
+gboolean
+chunk_items (const Chunk *chunk, guint first, guint n, StoreBytes *items)
+{
+  guint start, end;
+
+  if (first > chunk_count (chunk) || n > chunk_count (chunk) - first)
+    return FALSE;
+
+  start = start_of (chunk, first);
+  end = start_of (chunk, first + n);
+  if (end < start)
+    return FALSE;
+
+  *items = (StoreBytes){ chunk->bytes + start, end - start };
+  return TRUE;
+}
+
 /* Moves what begins with item @at by @size bytes and @n places. The room is there. */
 static void
 make_gap (Chunk *chunk, guint at, guint n, guint size)

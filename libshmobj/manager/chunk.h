@@ -25,6 +25,9 @@ guint chunk_fitting (const Chunk *chunk, guint weight);
 /* FALSE when @i is not in it, or the bytes are nonsense. */
 gboolean chunk_item (const Chunk *chunk, guint i, StoreBytes *item);
 
+/* The same for @n of them, which lie one behind the other. */
+gboolean chunk_items (const Chunk *chunk, guint first, guint n, StoreBytes *items);
+
 /* FALSE when there is no room; then nothing has changed. @at <= count. */
 gboolean chunk_insert (Chunk *chunk, guint at, gconstpointer data, gsize size);
 gboolean chunk_insert_from (Chunk *chunk, guint at, const Chunk *from, guint first, guint n);

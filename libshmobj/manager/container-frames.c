@@ -109,7 +109,7 @@ next_reference (const Gift *gift, gsize *offset, gsize *at, guint64 *id)
 static void
 attach_hold_at (ShmobjManager *manager, const Gift *gift, gsize at, guint64 id)
 {
-  ShmobjFrame frame;
+  ShmobjFrame frame = { 0 };
   gsize offset = at;
 
   if (gift->frame != NULL)

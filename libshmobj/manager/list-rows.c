@@ -135,8 +135,8 @@ find_item (List *list, guint64 position, StoreBytes *item)
 }
 
 /* From an item to its frame. */
-static gboolean
-resolve (List *list, StoreBytes *item)
+gboolean
+list_resolve (List *list, StoreBytes *item)
 {
   guint8 key[ROW_KEY_NUMBER];
   guint64 number;
@@ -150,7 +150,7 @@ resolve (List *list, StoreBytes *item)
 gboolean
 list_get (List *list, guint64 position, StoreBytes *frame)
 {
-  return find_item (list, position, frame) && resolve (list, frame);
+  return find_item (list, position, frame) && list_resolve (list, frame);
 }
 
 /* What stands in a chunk for @frame; a large one gets its row here. */
@@ -417,46 +417,4 @@ list_forget_items (List *list)
   list->record.in_tree = 0;
   memset (list->tail.bytes, 0, list->tail.capacity);
   chunk_init (&list->tail, list->tail.bytes, RECORD_MIN - sizeof list->record);
-}
-
-static gboolean
-walk (List *list, guint64 start, guint64 end, gboolean frames, ListVisit visit, gpointer data)
-{
-  guint64 position = start;
-
-  while (position < end)
-    {
-      Chunk chunk = list->tail;
-      guint at, count;
-
-      if (position >= list->record.in_tree)
-        at = position - list->record.in_tree;
-      else if (!list_tree_find (list, position, &chunk, &at))
-        return FALSE;
-
-      for (count = chunk_count (&chunk); at < count && position < end; at++, position++)
-        {
-          StoreBytes frame;
-
-          if (!chunk_item (&chunk, at, &frame))
-            return store_corrupt (list->txn);
-          if (frames && !resolve (list, &frame))
-            return FALSE;
-          if (!visit (position, &frame, data))
-            return TRUE;
-        }
-    }
-  return TRUE;
-}
-
-gboolean
-list_each (List *list, guint64 start, guint64 end, ListVisit visit, gpointer data)
-{
-  return walk (list, start, end, TRUE, visit, data);
-}
-
-gboolean
-list_each_item (List *list, ListVisit visit, gpointer data)
-{
-  return walk (list, 0, list_length (list), FALSE, visit, data);
 }

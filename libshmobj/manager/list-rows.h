@@ -43,6 +43,9 @@ void list_clear (List *list);
 typedef gboolean (*ListVisit) (guint64 position, const StoreBytes *frame, gpointer data);
 gboolean list_each (List *list, guint64 start, guint64 end, ListVisit visit, gpointer data);
 
+/* Copies items from @start until @end. FALSE: with an error, or the transaction has failed. */
+gboolean list_copy (List *list, guint64 start, guint64 end, ShmobjFrameRun *run, GError **error);
+
 /* list-order.c: the item at @order[i], of all of them, becomes the i-th; NULL turns them round.
  * FALSE: memory ran out, or the transaction has failed. */
 gboolean list_reorder (List *list, const guint64 *order, GError **error);
@@ -52,6 +55,9 @@ gboolean list_each_item (List *list, ListVisit visit, gpointer data);
 /* … which stays when they are forgotten, and when they come again. */
 void list_forget_items (List *list);
 void list_append_item (List *list, const StoreBytes *item);
+
+/* list-rows.c: from an item of a chunk to its frame. */
+gboolean list_resolve (List *list, StoreBytes *item);
 
 /* list-tree.c */
 gboolean list_tree_find (List *list, guint64 position, Chunk *leaf, guint *at);

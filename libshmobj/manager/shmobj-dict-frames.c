@@ -93,6 +93,9 @@ collect (const StoreBytes *key, const StoreBytes *value, gpointer data)
 {
   Call *call = data;
 
+  if (value != NULL && value->data == key->data + key->size &&
+      stored_add_many (&(StoreBytes){ key->data, key->size + value->size }, 2, call->run))
+    return TRUE;
   return stored_add (key, call->run, call->error) &&
          (value == NULL || stored_add (value, call->run, call->error));
 }

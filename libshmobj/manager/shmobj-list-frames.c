@@ -23,7 +23,6 @@ typedef struct
   const Normal *normal; /* what is looked for */
   ShmobjFrame *out;
   ShmobjFrameRun *run;
-  GError **error; /* what goes wrong while collecting */
   gint64 found;
   gint64 count;
   gboolean all;
@@ -89,22 +88,13 @@ shmobj_list_get_frame (ShmobjList *self, gint64 index, ShmobjFrame *out, GError 
 }
 
 static gboolean
-collect (guint64 position, const StoreBytes *stored, gpointer data)
-{
-  Call *call = data;
-
-  return stored_add (stored, call->run, call->error);
-}
-
-static gboolean
 read_range (StoreTxn *txn, gpointer data, GError **error)
 {
   Call *call = data;
   List list;
 
-  call->error = error;
   return list_view (&list, txn, call->id, error) &&
-         list_each (&list, clamp (&list, call->start), clamp (&list, call->end), collect, call);
+         list_copy (&list, clamp (&list, call->start), clamp (&list, call->end), call->run, error);
 }
 
 gboolean

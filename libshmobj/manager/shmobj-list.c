@@ -129,6 +129,33 @@ shmobj_list_get_range (ShmobjList *self, gint64 start, gint64 end, gsize *n_valu
 }
 
 /**
+ * shmobj_list_get_packed:
+ * @self: a list
+ * @start: the first item
+ * @end: the item behind the last; larger than the length means the end of the list
+ * @error: return location for an error
+ *
+ * Reads items as [method@Shmobj.List.get_range] does, in one value: an array of their type where
+ * all are numbers (other than bytes), texts or booleans of one type, as `ax`, `ad` or `as`, and
+ * otherwise an `av`. That is the quickest way to many items where each GVariant costs something.
+ *
+ * Returns: (transfer full): the items, or %NULL with an error as of [method@Shmobj.List.get_range]
+ *
+ * Since: 1.0
+ */
+GVariant *
+shmobj_list_get_packed (ShmobjList *self, gint64 start, gint64 end, GError **error)
+{
+  ShmobjFrameRun run;
+
+  g_return_val_if_fail (SHMOBJ_IS_LIST (self), NULL);
+
+  return shmobj_list_get_range_frames (self, start, end, &run, error)
+             ? stored_take_packed (&run, error)
+             : NULL;
+}
+
+/**
  * shmobj_list_index:
  * @self: a list
  * @value: what to look for

@@ -39,6 +39,8 @@ SHMOBJ_AVAILABLE_IN_1_0
 GVariant **
 shmobj_list_get_range (ShmobjList *self, gint64 start, gint64 end, gsize *n_values, GError **error);
 SHMOBJ_AVAILABLE_IN_1_0
+GVariant *shmobj_list_get_packed (ShmobjList *self, gint64 start, gint64 end, GError **error);
+SHMOBJ_AVAILABLE_IN_1_0
 gint64 shmobj_list_index (ShmobjList *self, GVariant *value, GError **error);
 SHMOBJ_AVAILABLE_IN_1_0
 gint64 shmobj_list_count (ShmobjList *self, GVariant *value, GError **error);

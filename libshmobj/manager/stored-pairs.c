@@ -22,8 +22,8 @@ align (gsize size)
 }
 
 /* The width of each of @n ends behind @body bytes. */
-static guint
-end_width (gsize body, gsize n)
+guint
+stored_end_width (gsize body, gsize n)
 {
   if (body + n <= G_MAXUINT8)
     return 1;
@@ -32,8 +32,8 @@ end_width (gsize body, gsize n)
   return body + 4 * n <= G_MAXUINT32 ? 4 : 8;
 }
 
-static void
-write_end (guint8 *at, gsize end, guint width)
+void
+stored_write_end (guint8 *at, gsize end, guint width)
 {
   guint64 little = GUINT64_TO_LE (end);
 
@@ -62,7 +62,7 @@ pair_size (const ShmobjFrame pair[2])
 {
   gsize body = align (variant_size (&pair[0])) + variant_size (&pair[1]);
 
-  return body + end_width (body, 1);
+  return body + stored_end_width (body, 1);
 }
 
 static void
@@ -86,7 +86,7 @@ write_pair (guint8 *at, const ShmobjFrame pair[2])
   write_variant (at, &pair[0]);
   memset (at + first, 0, second - first);
   write_variant (at + second, &pair[1]);
-  write_end (at + body, first, end_width (body, 1));
+  stored_write_end (at + body, first, stored_end_width (body, 1));
 }
 
 static gboolean
@@ -122,7 +122,7 @@ stored_make_pairs (const ShmobjFrameRun *run, GError **error)
 
   if (!measure (run, &body, error))
     return NULL;
-  width = end_width (body, n);
+  width = stored_end_width (body, n);
   bytes = g_try_malloc (MAX (body + n * width, 1));
   if (bytes == NULL)
     {
@@ -138,7 +138,7 @@ stored_make_pairs (const ShmobjFrameRun *run, GError **error)
       memset (bytes + end, 0, start - end);
       write_pair (bytes + start, pair);
       end = start + pair_size (pair);
-      write_end (bytes + body + i * width, end, width);
+      stored_write_end (bytes + body + i * width, end, width);
     }
   return g_variant_ref_sink (g_variant_new_from_data (G_VARIANT_TYPE ("a(vv)"), bytes,
                                                       body + n * width, FALSE, g_free, bytes));

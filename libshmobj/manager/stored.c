@@ -86,6 +86,12 @@ stored_add (const StoreBytes *stored, ShmobjFrameRun *run, GError **error)
   return FALSE;
 }
 
+gboolean
+stored_add_many (const StoreBytes *stored, gsize n, ShmobjFrameRun *run)
+{
+  return frame_run_add_many (run, stored->data, stored->size, n);
+}
+
 ShmobjFrame *
 stored_borrow_values (GVariant **values, gsize n)
 {
@@ -112,27 +118,4 @@ stored_take_value (ShmobjFrame *frame, GError **error)
   if (value == NULL)
     shmobj_frame_clear (frame);
   return value;
-}
-
-GVariant **
-stored_take_values (ShmobjFrameRun *run, gsize *n, GError **error)
-{
-  GVariant **values = g_new0 (GVariant *, run->n_frames + 1);
-  ShmobjFrame frame;
-  gsize offset = 0;
-
-  for (*n = 0; shmobj_frame_run_next (run, &offset, &frame); ++*n)
-    if ((values[*n] = stored_take_value (&frame, error)) == NULL)
-      break;
-  if (*n == run->n_frames)
-    {
-      shmobj_frame_run_clear (run);
-      return values;
-    }
-
-  while (*n > 0)
-    g_variant_unref (values[--*n]);
-  g_free (values);
-  shmobj_frame_run_clear (run);
-  return NULL;
 }

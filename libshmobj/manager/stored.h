@@ -22,6 +22,9 @@ typedef gboolean (*StoredCheck) (const ShmobjFrame *frame, GError **error);
 
 /* Adds a copy of what a look meets. CORRUPT, NO_SPACE. */
 gboolean stored_add (const StoreBytes *stored, ShmobjFrameRun *run, GError **error);
+/* The same for @n of them, one behind the other. FALSE: none was added, and why stored_add() tells.
+ */
+gboolean stored_add_many (const StoreBytes *stored, gsize n, ShmobjFrameRun *run);
 
 /* Frames of @values, which are sunk, and given back with them. */
 ShmobjFrame *stored_borrow_values (GVariant **values, gsize n);
@@ -31,5 +34,10 @@ void stored_return_values (GVariant **values, ShmobjFrame *frames, gsize n);
 GVariant *stored_take_value (ShmobjFrame *frame, GError **error);
 /* An `a(vv)` of a run of keys and values; NULL with an error (stored-pairs.c). */
 GVariant *stored_make_pairs (const ShmobjFrameRun *run, GError **error);
+/* stored-pairs.c: ends in serialised GVariants of @n parts that have @body bytes together. */
+guint stored_end_width (gsize body, gsize n);
+void stored_write_end (guint8 *at, gsize end, guint width);
+/* The same as one array: of their type, if it is a basic one, or `av`. */
+GVariant *stored_take_packed (ShmobjFrameRun *run, GError **error);
 /* The values of a run, which ends here; NULL with an error. */
 GVariant **stored_take_values (ShmobjFrameRun *run, gsize *n, GError **error);

@@ -25,6 +25,10 @@ int __real_mdb_put (MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data, unsi
 int __wrap_mdb_put (MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data, unsigned int flags);
 int __real_mdb_del (MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data);
 int __wrap_mdb_del (MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data);
+int __real_mdb_cursor_get (MDB_cursor *cursor, MDB_val *key, MDB_val *data, MDB_cursor_op op);
+int __wrap_mdb_cursor_get (MDB_cursor *cursor, MDB_val *key, MDB_val *data, MDB_cursor_op op);
+int __real_mdb_cursor_put (MDB_cursor *cursor, MDB_val *key, MDB_val *data, unsigned int flags);
+int __wrap_mdb_cursor_put (MDB_cursor *cursor, MDB_val *key, MDB_val *data, unsigned int flags);
 
 int
 __wrap_mdb_get (MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data)
@@ -46,6 +50,21 @@ __wrap_mdb_del (MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data)
 {
   cost.rows++;
   return __real_mdb_del (txn, dbi, key, data);
+}
+
+int
+__wrap_mdb_cursor_get (MDB_cursor *cursor, MDB_val *key, MDB_val *data, MDB_cursor_op op)
+{
+  cost.rows++;
+  return __real_mdb_cursor_get (cursor, key, data, op);
+}
+
+int
+__wrap_mdb_cursor_put (MDB_cursor *cursor, MDB_val *key, MDB_val *data, unsigned int flags)
+{
+  cost.rows++;
+  cost.bytes += key->mv_size + data->mv_size;
+  return __real_mdb_cursor_put (cursor, key, data, flags);
 }
 
 static ShmobjList *

@@ -185,7 +185,9 @@ die_everywhere (gboolean with_waiter)
   g_test_message ("%u deaths, %u of them after the commit", point - 1, run.committed);
   g_assert_cmpuint (run.committed, >=, 1);
   g_assert_cmpuint (run.committed, <, point);
-  g_assert_cmpuint (point, >, 4);
+  /* The gate changes three times. Alone there are more calls; with somebody asleep behind it, one
+   * wakes him, unless he just looks by himself. */
+  g_assert_cmpuint (point, >, with_waiter ? 3 : 4);
 
   g_object_unref (run.list);
   g_object_unref (run.value);

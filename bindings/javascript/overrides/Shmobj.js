@@ -45,6 +45,13 @@ function fromItems(variants) {
     return variants.map(variant => itemFromVariant(this, variant));
 }
 
+// One value for all of them: numbers and texts cross in one call.
+function fromPacked(variant) {
+    if (variant.get_type_string() !== 'av')
+        return fromVariant(variant);
+    return Array.from({length: variant.n_children()}, (_, i) => itemFromVariant(this, variant.get_child_value(i)));
+}
+
 function fromFound(variant) {
     return variant === null ? undefined : itemFromVariant(this, variant);
 }
@@ -285,6 +292,10 @@ class List {
         return this.get_range(index, index === -1 ? undefined : index + 1)[0];
     }
 
+    get_range(start, end) {
+        return this.get_packed(start, end);
+    }
+
     indexOf(value) {
         try {
             return this.index(value);
@@ -449,7 +460,7 @@ const METHODS = {
         extend: {args: [itemsToVariants]},
         insert: {args: [index, itemToVariant]},
         get: {args: [index], result: fromItem},
-        get_range: {args: [integer(0), integer(Number.MAX_SAFE_INTEGER)], result: fromItems},
+        get_packed: {args: [integer(0), integer(Number.MAX_SAFE_INTEGER)], result: fromPacked},
         set: {args: [index, itemToVariant]},
         pop: {args: [integer(-1)], result: fromItem},
         remove_value: {args: [itemToVariant]},

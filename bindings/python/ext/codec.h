@@ -32,6 +32,8 @@ void encoded_clear (Encoded *encoded);
 /* A new reference, or NULL with a Python exception. @frame comes from another process and is
  * believed nothing. */
 PyObject *codec_decode (const ShmobjFrame *frame, gboolean allow_pickle);
+/* The same for numbers, texts and booleans alone; FALSE: it is something else. */
+gboolean codec_decode_quickly (const ShmobjFrame *frame, PyObject **result);
 /* The same for a frame that owns its bytes; clears it. */
 PyObject *codec_take (ShmobjFrame *frame, gboolean allow_pickle);
 

@@ -454,6 +454,25 @@ read_pickle (const ShmobjFrame *frame)
   return result;
 }
 
+/* What most values are. FALSE: see codec_decode(); else *@result is as that returns it. */
+gboolean
+codec_decode_quickly (const ShmobjFrame *frame, PyObject **result)
+{
+  Part part = { .data = frame->data, .size = frame->size };
+
+  if (frame->kind != SHMOBJ_FRAME_VARIANT || frame->type_length != 1)
+    return FALSE;
+  if (*frame->type == 's')
+    *result = read_string (&part);
+  else if ((*frame->type == 'x' || *frame->type == 'd') && frame->size == 8)
+    *result = read_fixed (frame->data, *frame->type);
+  else if (*frame->type == 'b' && frame->size == 1)
+    *result = read_fixed (frame->data, 'b');
+  else
+    return FALSE;
+  return TRUE;
+}
+
 PyObject *
 codec_decode (const ShmobjFrame *frame, gboolean allow_pickle)
 {

@@ -105,10 +105,14 @@ frames_get (Frames *self, gsize *n)
 static PyObject *
 next_value (PyObject *wrapper, ShmobjFrameRun *run, gsize *offset, gboolean allow_pickle)
 {
+  PyObject *result;
   ShmobjFrame frame;
 
-  return shmobj_frame_run_next (run, offset, &frame) ? item_take (wrapper, &frame, allow_pickle)
-                                                     : NULL;
+  if (!shmobj_frame_run_next (run, offset, &frame))
+    return NULL;
+  return G_LIKELY (codec_decode_quickly (&frame, &result))
+             ? result
+             : item_take (wrapper, &frame, allow_pickle);
 }
 
 static PyObject *
