@@ -30,10 +30,50 @@ shmobj_frame_set_pickle (ShmobjFrame *frame, const void *data, gsize size)
   *frame = (ShmobjFrame){ .kind = SHMOBJ_FRAME_PICKLE, .data = data, .size = size };
 }
 
+/* The size of a number or a boolean; 0 for all else. GVariant would take its lock to tell it. */
+static gsize
+size_of_number (const char *type)
+{
+  if (type[0] == '\0' || type[1] != '\0')
+    return 0;
+  switch (type[0])
+    {
+    case 'x':
+    case 't':
+    case 'd':
+      return 8;
+    case 'i':
+    case 'u':
+      return 4;
+    case 'n':
+    case 'q':
+      return 2;
+    case 'b':
+    case 'y':
+      return 1;
+    default:
+      return 0;
+    }
+}
+
 void
 shmobj_frame_set_variant (ShmobjFrame *frame, GVariant *value)
 {
+  static const guint8 zero[8];
   const char *type = g_variant_get_type_string (value);
+  gsize size = size_of_number (type);
+
+  if (G_LIKELY (size > 0))
+    {
+      *frame = (ShmobjFrame){ .kind = SHMOBJ_FRAME_VARIANT,
+                              .data = g_variant_get_data (value),
+                              .size = size,
+                              .type = type,
+                              .type_length = 1 };
+      if (G_UNLIKELY (frame->data == NULL)) /* made of bytes that were none: it reads as 0 */
+        frame->data = zero;
+      return;
+    }
 
   /* bytes in either dress: an `ay` is read as one whatever it was sent as */
   if (type[0] == 'a' && type[1] == 'y' && type[2] == '\0')

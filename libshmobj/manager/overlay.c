@@ -2,9 +2,10 @@
 
 /* The overlay of a transaction: what it has put and deleted, while the store stays as it is.
  *
- * A balanced tree of rows by key. A row that is put, deleted or put again changes in place; none is
- * taken out of the tree before its end, so keys stay where they are and a walk may change rows as
- * it goes.
+ * Rows by key, in order (overlay-order.c). A row that is put, deleted or put again changes in
+ * place; none is taken out before the end, so keys stay where they are and a walk may change rows
+ * as it goes. What is written was mostly looked up just before, and with each row of an object its
+ * record is written, so the latest two are remembered.
  *
  * Going back. Each call in a transaction, and each transaction inside another, is whole or has not
  * happened. So a change first notes in a log what the row was; undoing reads the log backwards. A
@@ -15,17 +16,22 @@
  * Nothing here is shared between processes: a death leaves nothing, and a forked child has a copy
  * that nobody will apply.
  *
- * Memory for values is asked for so that there may be none: that is an error of the transaction.
+ * Memory is cut from blocks (overlay-pool.c). For values it is asked for so that there may be none:
+ * that is an error of the transaction.
  */
 
-#include "manager/overlay.h"
+#include "manager/overlay-order.h"
+#include "manager/overlay-pool.h"
 
 #include <string.h>
 
 struct _Overlay
 {
-  GTree *rows;
-  GArray *log; /* of Before */
+  Order rows;
+  Pool pool;
+  OverlayRow *latest[2]; /* (nullable): rows that were found or added */
+  guint replaced;        /* the one of them that goes next */
+  GArray *log;           /* of Before */
   guint64 last_id;
   gsize bytes;
 };
@@ -34,16 +40,9 @@ typedef struct
 {
   OverlayRow *row;
   OverlayState state;
-  guint8 *data; /* (owned) */
+  guint8 *data; /* (owned): of the pool */
   gsize size;
 } Before;
-
-/* What is looked for, in place of a row. */
-typedef struct
-{
-  const void *key;
-  gsize size;
-} Probe;
 
 int
 overlay_compare (const void *a, gsize a_size, const void *b, gsize b_size)
@@ -53,31 +52,12 @@ overlay_compare (const void *a, gsize a_size, const void *b, gsize b_size)
   return order != 0 ? order : (a_size > b_size) - (a_size < b_size);
 }
 
-/* The tree's keys are Probes: of a row, the first thing behind its OverlayRow. */
-static int
-compare_probes (gconstpointer a, gconstpointer b, gpointer data)
-{
-  const Probe *one = a, *other = b;
-
-  return overlay_compare (one->key, one->size, other->key, other->size);
-}
-
-static void
-free_row (gpointer data)
-{
-  OverlayRow *row = data;
-
-  g_free (row->data);
-  g_free (row);
-}
-
 Overlay *
 overlay_new (void)
 {
   Overlay *self = g_new0 (Overlay, 1);
 
-  self->rows = g_tree_new_full (compare_probes, NULL, g_free, free_row);
-  self->log = g_array_new (FALSE, FALSE, sizeof (Before));
+  self->log = g_array_sized_new (FALSE, FALSE, sizeof (Before), 16);
   return self;
 }
 
@@ -90,10 +70,16 @@ before_at (Overlay *self, guint i)
 void
 overlay_free (Overlay *self)
 {
+  OverlayRow *row;
+
   for (guint i = 0; i < self->log->len; i++)
-    g_free (before_at (self, i)->data);
+    pool_give (&self->pool, before_at (self, i)->data, before_at (self, i)->size);
   g_array_unref (self->log);
-  g_tree_unref (self->rows);
+  for (OrderPlace place = { 0 }; (row = order_get (&self->rows, place)) != NULL;
+       order_step (&self->rows, &place))
+    pool_give (&self->pool, row->data, row->size);
+  order_clear (&self->rows);
+  pool_clear (&self->pool);
   g_free (self);
 }
 
@@ -106,36 +92,67 @@ overlay_get_bytes (Overlay *self)
 gboolean
 overlay_is_empty (Overlay *self)
 {
-  return g_tree_nnodes (self->rows) == 0;
+  return self->rows.n_rows == 0;
+}
+
+/* One of the latest rows, if it is that. */
+static OverlayRow *
+recall (Overlay *self, const void *key, gsize key_size)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (self->latest); i++)
+    {
+      OverlayRow *row = self->latest[i];
+
+      if (row != NULL && row->key_size == key_size && memcmp (row->key, key, key_size) == 0)
+        {
+          self->replaced = 1 - i;
+          return row;
+        }
+    }
+  return NULL;
 }
 
 static OverlayRow *
-find (Overlay *self, const void *key, gsize key_size)
+remember (Overlay *self, OverlayRow *row)
 {
-  return g_tree_lookup (self->rows, &(Probe){ key, key_size });
+  self->latest[self->replaced] = row;
+  self->replaced = 1 - self->replaced;
+  return row;
 }
 
 const OverlayRow *
 overlay_find (Overlay *self, const void *key, gsize key_size)
 {
-  return find (self, key, key_size);
-}
-
-static OverlayRow *
-find_or_add (Overlay *self, const void *key, gsize key_size)
-{
-  OverlayRow *row = find (self, key, key_size);
-  Probe *probe;
+  OverlayRow *row = recall (self, key, key_size);
+  OrderPlace place;
+  gboolean exact;
 
   if (row != NULL)
     return row;
-  row = g_malloc0 (sizeof *row + key_size);
-  row->key_size = key_size;
+  place = order_find (&self->rows, key, key_size, &exact);
+  return exact ? remember (self, order_get (&self->rows, place)) : NULL;
+}
+
+/* NULL when there is no memory. */
+static OverlayRow *
+find_or_add (Overlay *self, const void *key, gsize key_size)
+{
+  OverlayRow *row = recall (self, key, key_size);
+  OrderPlace place;
+  gboolean exact;
+
+  if (row != NULL)
+    return row;
+  place = order_find (&self->rows, key, key_size, &exact);
+  if (exact)
+    return remember (self, order_get (&self->rows, place));
+  row = pool_keep (&self->pool, sizeof *row + key_size);
+  if (row == NULL)
+    return NULL;
+  *row = (OverlayRow){ .key_size = key_size };
   memcpy (row->key, key, key_size);
-  probe = g_new (Probe, 1);
-  *probe = (Probe){ row->key, key_size };
-  g_tree_insert (self->rows, probe, row);
-  return row;
+  order_insert (&self->rows, place, row);
+  return remember (self, row);
 }
 
 /* Gives the row another content, whose old one is returned. */
@@ -166,48 +183,52 @@ change (Overlay *self, OverlayRow *row, OverlayState state, guint8 *data, gsize 
 gpointer
 overlay_put (Overlay *self, const void *key, gsize key_size, gsize size)
 {
-  guint8 *data = g_try_malloc (MAX (size, 1));
+  OverlayRow *row = find_or_add (self, key, key_size);
+  guint8 *data = row != NULL ? pool_take (&self->pool, MAX (size, 1)) : NULL;
 
   if (data != NULL)
-    change (self, find_or_add (self, key, key_size), OVERLAY_PUT, data, size);
+    change (self, row, OVERLAY_PUT, data, size);
   return data;
 }
 
-void
+gboolean
 overlay_delete (Overlay *self, const void *key, gsize key_size)
 {
-  change (self, find_or_add (self, key, key_size), OVERLAY_DELETED, NULL, 0);
-}
+  OverlayRow *row = find_or_add (self, key, key_size);
 
-static const OverlayRow *
-row_of (GTreeNode *node)
-{
-  return node != NULL ? g_tree_node_value (node) : NULL;
+  if (row != NULL)
+    change (self, row, OVERLAY_DELETED, NULL, 0);
+  return row != NULL;
 }
 
 const OverlayRow *
 overlay_next (Overlay *self, const void *key, gsize key_size, gboolean or_at)
 {
-  Probe probe = { key, key_size };
+  gboolean exact;
+  OrderPlace place = order_find (&self->rows, key, key_size, &exact);
 
-  return row_of (or_at ? g_tree_lower_bound (self->rows, &probe)
-                       : g_tree_upper_bound (self->rows, &probe));
+  if (exact && !or_at)
+    order_step (&self->rows, &place);
+  return order_get (&self->rows, place);
 }
 
 const OverlayRow *
 overlay_previous (Overlay *self, const void *key, gsize key_size)
 {
-  GTreeNode *node = g_tree_lower_bound (self->rows, &(Probe){ key, key_size });
+  gboolean exact;
+  OrderPlace place = order_find (&self->rows, key, key_size, &exact);
 
-  return row_of (node != NULL ? g_tree_node_previous (node) : g_tree_node_last (self->rows));
+  return order_step_back (&self->rows, &place) ? order_get (&self->rows, place) : NULL;
 }
 
 void
 overlay_each (Overlay *self, OverlayVisit visit, gpointer data)
 {
-  for (GTreeNode *node = g_tree_node_first (self->rows); node != NULL;
-       node = g_tree_node_next (node))
-    if (!visit (row_of (node), data))
+  const OverlayRow *row;
+
+  for (OrderPlace place = { 0 }; (row = order_get (&self->rows, place)) != NULL;
+       order_step (&self->rows, &place))
+    if (!visit (row, data))
       return;
 }
 
@@ -223,8 +244,10 @@ overlay_undo (Overlay *self, const OverlaySavepoint *savepoint)
   for (guint i = self->log->len; i > savepoint->mark; i--)
     {
       Before *before = before_at (self, i - 1);
+      gsize size = before->row->size;
 
-      g_free (exchange (self, before->row, before->state, before->data, before->size));
+      pool_give (&self->pool,
+                 exchange (self, before->row, before->state, before->data, before->size), size);
     }
   g_array_set_size (self->log, MIN (self->log->len, savepoint->mark));
 }
@@ -244,7 +267,7 @@ overlay_keep (Overlay *self, const OverlaySavepoint *savepoint, const OverlaySav
           *before_at (self, kept++) = *before;
         }
       else
-        g_free (before->data);
+        pool_give (&self->pool, before->data, before->size);
     }
   g_array_set_size (self->log, kept);
 }

@@ -43,7 +43,8 @@ gboolean overlay_is_empty (Overlay *self);
 const OverlayRow *overlay_find (Overlay *self, const void *key, gsize key_size);
 /* Room for @size bytes to fill at once; NULL when there is no memory. */
 gpointer overlay_put (Overlay *self, const void *key, gsize key_size, gsize size);
-void overlay_delete (Overlay *self, const void *key, gsize key_size);
+/* FALSE when there is no memory. */
+gboolean overlay_delete (Overlay *self, const void *key, gsize key_size);
 
 /* The next row behind @key, or the first at or behind it; in any state. */
 const OverlayRow *overlay_next (Overlay *self, const void *key, gsize key_size, gboolean or_at);

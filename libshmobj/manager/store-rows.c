@@ -139,8 +139,9 @@ store_delete (StoreTxn *txn, const void *key, gsize key_size)
     {
       if (!store_get (txn, key, key_size, &value))
         return FALSE;
-      overlay_delete (txn->overlay, key, key_size);
-      return TRUE;
+      if (!overlay_delete (txn->overlay, key, key_size))
+        note (txn, ENOMEM);
+      return txn->failure == 0;
     }
   cursors_forget (txn);
   rc = mdb_del (txn->handle, txn->store->rows, &k, NULL);
