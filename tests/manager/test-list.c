@@ -321,6 +321,86 @@ test_keeps_pickles_from_others (void)
   shmobj_frame_clear (&out);
 }
 
+static GVariant *
+parse (const char *text)
+{
+  g_autoptr (GError) error = NULL;
+  GVariant *value = g_variant_parse (NULL, text, NULL, NULL, &error);
+
+  g_assert_no_error (error);
+  return value;
+}
+
+/* What was put in with these texts, in one value of the type. */
+static void
+assert_packed (const char *type, const char *const *texts)
+{
+  g_autoptr (ShmobjManager) manager = new_manager ();
+  g_autoptr (ShmobjList) list = new_list (manager);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) packed = NULL;
+  gsize n;
+
+  for (n = 0; texts[n] != NULL; n++)
+    {
+      g_autoptr (GVariant) value = parse (texts[n]);
+
+      g_assert_true (shmobj_list_append (list, value, &error));
+    }
+  packed = shmobj_list_get_packed (list, 0, G_MAXINT64, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (g_variant_get_type_string (packed), ==, type);
+  g_assert_true (g_variant_is_normal_form (packed));
+  g_assert_cmpuint (g_variant_n_children (packed), ==, n);
+  for (gsize i = 0; i < n; i++)
+    {
+      g_autoptr (GVariant) child = g_variant_get_child_value (packed, i);
+      g_autoptr (GVariant) item =
+          g_str_equal (type, "av") ? g_variant_get_variant (child) : g_variant_ref (child);
+      g_autoptr (GVariant) expected = parse (texts[i]);
+
+      g_assert_true (g_variant_equal (item, expected));
+    }
+}
+
+static void
+test_packed (void)
+{
+  assert_packed ("ax", (const char *[]){ "int64 1", "int64 -2", "int64 3", NULL });
+  assert_packed ("ad", (const char *[]){ "1.5", "-0.25", NULL });
+  assert_packed ("ab", (const char *[]){ "true", "false", NULL });
+  assert_packed ("as", (const char *[]){ "''", "'two'", "'ä'", NULL });
+  assert_packed ("ai", (const char *[]){ "7", NULL });
+  assert_packed ("av", (const char *[]){ "byte 1", "byte 2", NULL });
+  assert_packed ("av", (const char *[]){ "int64 1", "2.5", NULL });
+  assert_packed ("av", (const char *[]){ "(1, 'a')", "(2, 'b')", NULL });
+  assert_packed ("av", (const char *[]){ NULL });
+}
+
+/* Long runs of one type, short ones, and large texts among small ones. */
+static void
+test_runs (void)
+{
+  g_autoptr (ShmobjManager) manager = new_manager ();
+  g_autoptr (ShmobjList) list = new_list (manager);
+  g_autoptr (GPtrArray) model = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
+  g_autofree char *large = g_strnfill (20000, 'l');
+
+  for (int i = 0; i < 3000; i++)
+    {
+      GVariant *value = i < 1200         ? g_variant_new_int64 (i)
+                        : i % 700 == 0   ? g_variant_new_string (large)
+                        : i < 2000       ? g_variant_new_take_string (g_strdup_printf ("%d", i))
+                        : i / 5 % 3 == 0 ? g_variant_new_boolean (i % 2)
+                        : i / 5 % 3 == 1 ? g_variant_new_double (i / 2.0)
+                                         : g_variant_new_uint16 (i);
+
+      g_ptr_array_add (model, g_variant_ref_sink (value));
+      g_assert_true (shmobj_list_append (list, value, NULL));
+    }
+  assert_equals (list, model);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -332,6 +412,8 @@ main (int argc, char **argv)
   g_test_add_func ("/list/holds-a-large-value", test_large_value);
   g_test_add_func ("/list/each-change-is-a-revision", test_counts_revisions);
   g_test_add_func ("/list/refuses-what-it-cannot-hold", test_refuses_what_it_cannot_hold);
+  g_test_add_func ("/list/comes-in-one-value", test_packed);
+  g_test_add_func ("/list/runs-of-one-type-come-as-they-are", test_runs);
   g_test_add_func ("/list/a-pickle-stays-for-python", test_keeps_pickles_from_others);
   return g_test_run ();
 }

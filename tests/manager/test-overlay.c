@@ -487,10 +487,91 @@ test_large (void)
   g_assert_cmpint (shmobj_dict_get_length (dict, NULL), ==, 5000);
 }
 
+#define MANY 3000
+
+static guint64
+number_of (const OverlayRow *row)
+{
+  guint64 number;
+
+  g_assert_cmpuint (row->key_size, ==, sizeof number);
+  memcpy (&number, row->key, sizeof number);
+  return GUINT64_FROM_BE (number);
+}
+
+static void
+put_number (Overlay *overlay, guint64 number, gsize size)
+{
+  guint64 key = GUINT64_TO_BE (number);
+  guint8 *room = overlay_put (overlay, &key, sizeof key, size);
+
+  g_assert_nonnull (room);
+  memset (room, number & 0xff, size);
+}
+
+/* Every other number is there: forward, and back from each one that is not. */
+static void
+assert_even (Overlay *overlay, gsize size)
+{
+  guint64 key = 0;
+  const OverlayRow *row = overlay_next (overlay, &key, sizeof key, TRUE);
+
+  for (guint64 i = 0; i < MANY; i++, row = overlay_next (overlay, row->key, row->key_size, FALSE))
+    {
+      g_assert_nonnull (row);
+      g_assert_cmpuint (number_of (row), ==, 2 * i);
+      g_assert_cmpuint (row->size, ==, size);
+      g_assert_cmpuint (row->data[0], ==, 2 * i & 0xff);
+      g_assert_cmpuint (row->data[size - 1], ==, 2 * i & 0xff);
+      key = GUINT64_TO_BE (2 * i + 1);
+      g_assert_null (overlay_find (overlay, &key, sizeof key));
+      g_assert_true (overlay_previous (overlay, &key, sizeof key) == row);
+    }
+  g_assert_null (row);
+}
+
+/* In an order of no kind, over many blocks, in all sizes of values; then other ones, undone. */
+static void
+test_many (void)
+{
+  static const gsize sizes[] = { 1, 32, 33, 1024, 5000 };
+  g_autoptr (GRand) random = g_rand_new_with_seed (g_test_rand_int ());
+  guint64 numbers[MANY];
+
+  for (guint i = 0; i < MANY; i++)
+    numbers[i] = 2 * i;
+  for (guint j = 0; j < G_N_ELEMENTS (sizes); j++)
+    {
+      g_autoptr (Overlay) overlay = overlay_new ();
+      OverlaySavepoint before;
+
+      for (guint i = MANY; j > 0 && i > 1; i--) /* the first time in order */
+        {
+          guint other = g_rand_int_range (random, 0, i);
+          guint64 number = numbers[other];
+
+          numbers[other] = numbers[i - 1];
+          numbers[i - 1] = number;
+        }
+      before = overlay_begin (overlay);
+      for (guint i = 0; i < MANY; i++)
+        put_number (overlay, numbers[i], sizes[j]);
+      assert_even (overlay, sizes[j]);
+      overlay_keep (overlay, &before, NULL);
+
+      before = overlay_begin (overlay);
+      for (guint i = 0; i < MANY; i += 3)
+        put_number (overlay, numbers[i], sizes[(j + i) % G_N_ELEMENTS (sizes)]);
+      overlay_undo (overlay, &before);
+      assert_even (overlay, sizes[j]);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/overlay/many-rows-are-in-order", test_many);
   g_test_add_func ("/overlay/rows-as-the-model-has-them", test_rows);
   g_test_add_func ("/overlay/containers-as-the-model-has-them", test_containers);
   g_test_add_func ("/overlay/larger-than-the-store", test_large);
