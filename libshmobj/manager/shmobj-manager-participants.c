@@ -12,6 +12,7 @@
 #include "manager/manager-private.h"
 #include "objects/lock-private.h"
 #include "objects/queue-private.h"
+#include "objects/condition-private.h"
 #include "objects/semaphore-private.h"
 
 #include <dirent.h>
@@ -145,6 +146,26 @@ list_of_semaphore (ShmobjManager *self,
   return TRUE;
 }
 
+/* Also who holds its lock, and waits for that. */
+static gboolean
+list_of_condition (ShmobjManager *self,
+                   ShmobjCondition *condition,
+                   GVariantBuilder *found,
+                   GError **error)
+{
+  Arena *arena = manager_get_arena (self, error);
+  Participants *participants = arena != NULL ? arena_participants (arena) : NULL;
+  ShmobjLock *lock = shmobj_condition_get_lock (condition);
+  ParticipantInfo info;
+
+  if (participants == NULL || participants_me (participants, error) == 0)
+    return FALSE;
+  for (guint32 number = 0; participants_next (participants, &number, &info);)
+    if (shmobj_condition_is_waited_for (condition, &info))
+      add (found, info.pid, info.command, "waits for the condition");
+  return lock == NULL || list_of_lock (self, lock, found, error);
+}
+
 static gboolean
 find_kind (ShmobjManager *self, const char *name, const char **kind, GError **error)
 {
@@ -166,9 +187,9 @@ find_kind (ShmobjManager *self, const char *name, const char **kind, GError **er
  * @error: return location for an error
  *
  * Lists who uses an object now, besides this process: the users of a queue and which of them wait,
- * the holder of a lock, those of a semaphore, and who waits for them; for everything else the users
- * of the manager. For people to read: the next moment it may be different, and of processes that
- * belong to others, or run in a container, nothing may be known.
+ * the holder of a lock, those of a semaphore, and who waits for them or for a condition; for
+ * everything else the users of the manager. For people to read: the next moment it may be
+ * different, and of processes that belong to others, or run in a container, nothing may be known.
  *
  * Returns: (transfer full): an `a(uss)` of process id, command and role; or %NULL with an error:
  *   `G_IO_ERROR_NOT_FOUND` when nothing has that name
@@ -182,6 +203,7 @@ shmobj_manager_list_participants (ShmobjManager *self, const char *name, GError 
   g_autoptr (ShmobjQueue) queue = NULL;
   g_autoptr (ShmobjLock) lock = NULL;
   g_autoptr (ShmobjSemaphore) semaphore = NULL;
+  g_autoptr (ShmobjCondition) condition = NULL;
   const char *kind = "manager";
   gboolean good = FALSE;
 
@@ -200,6 +222,10 @@ shmobj_manager_list_participants (ShmobjManager *self, const char *name, GError 
     good = (semaphore = shmobj_manager_open_semaphore (self, name, SHMOBJ_OPEN_EXISTING, 0, 0, TRUE,
                                                        NULL, error)) &&
            list_of_semaphore (self, semaphore, &found, error);
+  else if (g_str_equal (kind, "condition"))
+    good = (condition =
+                shmobj_manager_open_condition (self, name, SHMOBJ_OPEN_EXISTING, NULL, error)) &&
+           list_of_condition (self, condition, &found, error);
   else
     {
       list_users (manager_get_directory (self), &found);

@@ -12,5 +12,7 @@ struct _ShmobjCondition
   ShmobjLock *lock;    /* (owned) (nullable): given, or since we were attached */
 };
 
+/* Does @who say that it waits for the condition? */
+gboolean shmobj_condition_is_waited_for (ShmobjCondition *self, const ParticipantInfo *who);
 /* Our token, or 0 with an error. */
 guint32 condition_enter (ShmobjCondition *self, GError **error);

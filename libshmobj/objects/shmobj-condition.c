@@ -338,6 +338,14 @@ shmobj_condition_get_waiters (ShmobjCondition *self)
   return condition_enter (self, NULL) != 0 ? condition_waiters (&self->condition) : 0;
 }
 
+gboolean
+shmobj_condition_is_waited_for (ShmobjCondition *self, const ParticipantInfo *who)
+{
+  return condition_enter (self, NULL) != 0 &&
+         who->waits_for ==
+             participants_offset_of (self->condition.participants, self->condition.shared);
+}
+
 /**
  * shmobj_condition_get_fd:
  * @self: a condition
