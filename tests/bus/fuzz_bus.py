@@ -29,7 +29,7 @@ AT_ONCE = 200  # calls that are sent before their replies are waited for
 MEMORY_KIB = 64 * 1024 * (1 if SLOWER == 1 else 5)  # what the service may have of its own; it has 4 MiB, the sanitizers much more
 
 TYPES = "ybnqiuxtdsogvh"
-KINDS = ("list", "dict", "value", "queue", "lock", "event", "semaphore", "shared-memory")
+KINDS = ("list", "dict", "value", "queue", "lock", "event", "semaphore", "condition", "shared-memory")
 VALUES = (2, -1, 2**64 - 1, 0.5, "größe", "x" * 600, b"\0\xff", ("a", 2), [2, 3], {"a": 2})  # what D-Bus has, too
 NAMES = ("a", "b", "ü", "x" * 200, "_", "a/b", "", "w\u2028")
 

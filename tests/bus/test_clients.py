@@ -197,7 +197,7 @@ def run(command):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-KINDS = {"list": {}, "dict": {}, "value": {}, "queue": {}, "lock": {}, "event": {}, "semaphore": {}, "shared-memory": {"size": 64}}
+KINDS = {"list": {}, "dict": {}, "value": {}, "queue": {}, "lock": {}, "event": {}, "semaphore": {}, "condition": {}, "shared-memory": {"size": 64}}
 
 
 class Export(unittest.TestCase):
@@ -293,6 +293,26 @@ class Introspection(unittest.TestCase):
         shown = {tuple(line.split()[:2]) for line in lines}
         for (tag, member) in self.described[NAME + ".Queue"]:
             self.assertIn(("." + member, tag), shown)
+
+
+class Watching(unittest.TestCase):
+    def setUp(self):
+        self.bus = dbus.bus.BusConnection(os.environ["DBUS_SESSION_BUS_ADDRESS"])
+        self.addCleanup(self.bus.close)
+        self.root = dbus.Interface(self.bus.get_object(NAME, ROOT), NAME)
+
+    def watched(self, kind, name):
+        path = self.root.Open(kind, name, dbus.Dictionary({}, signature="sv"))
+        proxy = self.bus.get_object(NAME, path)
+        self.assertEqual(dbus.Interface(proxy, NAME + ".Object").Watch() == 0, kind not in ("list", "dict", "value"))
+        return proxy
+
+    def test_every_kind_but_memory_is_watched(self):
+        for kind in KINDS:
+            if kind == "shared-memory":
+                continue
+            with self.subTest(kind):
+                dbus.Interface(self.watched(kind, "watched " + kind), NAME + ".Object").Unwatch()
 
 
 class CommandLines(unittest.TestCase):
