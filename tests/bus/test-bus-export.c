@@ -100,7 +100,6 @@ static void
 test_in_use (void)
 {
   g_autoptr (GDBusConnection) client = bus_connect ();
-  g_autoptr (GError) error = NULL;
   static const char *const calls[][3] = {
     { IFACE ("Queue"), "Get", "(int64 -1,)" },
     { IFACE ("Object"), "Watch", "()" },

@@ -216,6 +216,7 @@ test_undone (Fixture *self, gconstpointer data)
       assert_gone (nameless);
     }
   use_queue (queue); /* who has it, has it */
+  g_assert_cmpuint (shmobj_shared_memory_get_size (SHMOBJ_SHARED_MEMORY (memory)), ==, 5000);
   g_assert_true (shmobj_lock_acquire (SHMOBJ_LOCK (lock), 0, NULL, &error));
   g_assert_true (shmobj_lock_release (SHMOBJ_LOCK (lock), &error));
   g_clear_object (&next);
