@@ -75,12 +75,15 @@ shrink (StoreTxn *txn, guint64 id, ObjectKind kind, guint64 n)
   else if (kind == KIND_DICT && dict_open (&dict, txn, id, NULL))
     {
       Normal last = { 0 };
+      gboolean sound = TRUE;
 
-      for (guint64 i = 0; i < n && dict_last (&dict, &last.frame); i++)
+      for (guint64 i = 0; i < n && sound; i++)
         {
-          dict_remove (&dict, &last);
+          sound = dict_last (&dict, &last.frame) && dict_remove (&dict, &last);
           shmobj_frame_clear (&last.frame);
         }
+      if (!sound) /* its record says more than there is: then it is not gone through any further */
+        dict.record.object.length = dict.record.object.references = 0;
       dict_save (&dict);
     }
 }
