@@ -9,6 +9,7 @@
 #include "base/shmobj-error.h"
 #include "base/shmobj-frame.h"
 #include "objects/shmobj-condition.h"
+#include "objects/shmobj-barrier.h"
 #include "objects/shmobj-event.h"
 #include "objects/shmobj-lock.h"
 #include "objects/shmobj-connection.h"

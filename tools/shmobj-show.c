@@ -206,6 +206,18 @@ facts_of (ShmobjManager *manager, const char *kind, const char *name, GError **e
       if (condition != NULL)
         g_variant_dict_insert (&facts, "waiters", "u", shmobj_condition_get_waiters (condition));
     }
+  else if (g_str_equal (kind, "barrier"))
+    {
+      g_autoptr (ShmobjBarrier) barrier =
+          shmobj_manager_open_barrier (manager, name, SHMOBJ_OPEN_EXISTING, 0, NULL, error);
+
+      if (barrier != NULL)
+        {
+          g_variant_dict_insert (&facts, "parties", "u", shmobj_barrier_get_parties (barrier));
+          g_variant_dict_insert (&facts, "waiting", "u", shmobj_barrier_get_n_waiting (barrier));
+          g_variant_dict_insert (&facts, "broken", "b", shmobj_barrier_is_broken (barrier));
+        }
+    }
   else if (g_str_equal (kind, "shared-memory"))
     {
       g_autoptr (ShmobjSharedMemory) memory = shmobj_manager_open_memory (

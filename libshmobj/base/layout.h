@@ -180,6 +180,18 @@ typedef struct
   RecordsShared records;
 } SemaphoreShared;
 
+/* A barrier (base/barrier.c): the content of a cell. */
+typedef struct
+{
+  _Atomic (guint64) word;      /* generation << 32 | history << 18 | arrived << 2 | state */
+  _Atomic (guint32) turn;      /* what is slept on */
+  _Atomic (guint32) listening; /* 1: somebody waits by the bell */
+  guint32 parties;             /* fixed at creation */
+  guint32 spare;
+  RecordsShared records;
+} BarrierShared;
+
+G_STATIC_ASSERT (sizeof (BarrierShared) <= sizeof (((ArenaCell *) NULL)->content));
 G_STATIC_ASSERT (sizeof (RecordsCell) <= sizeof (((ArenaCell *) NULL)->content));
 G_STATIC_ASSERT (sizeof (SemaphoreShared) <= sizeof (((ArenaCell *) NULL)->content));
 G_STATIC_ASSERT (sizeof (LockShared) <= sizeof (((ArenaCell *) NULL)->content));

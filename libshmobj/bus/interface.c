@@ -16,13 +16,15 @@ static const BusInterface *const at_semaphore[] = { &bus_object_interface, &bus_
                                                     NULL };
 static const BusInterface *const at_condition[] = { &bus_object_interface, &bus_condition_interface,
                                                     NULL };
+static const BusInterface *const at_barrier[] = { &bus_object_interface, &bus_barrier_interface,
+                                                  NULL };
 static const BusInterface *const at_shared_memory[] = { &bus_object_interface,
                                                         &bus_shared_memory_interface, NULL };
 
-static const BusInterface *const *const of_kinds[] = {
-  at_list,  at_dict,      at_value,     at_queue,        at_lock,
-  at_event, at_semaphore, at_condition, at_shared_memory
-};
+static const BusInterface *const *const of_kinds[] = { at_list,         at_dict,    at_value,
+                                                       at_queue,        at_lock,    at_event,
+                                                       at_semaphore,    at_barrier, at_condition,
+                                                       at_shared_memory };
 
 const BusInterface *const *
 bus_interfaces_of (const char *kind)

@@ -51,7 +51,7 @@ extern const BusProperty bus_container_properties[], bus_value_properties[];
 extern const BusInterface bus_manager_interface, bus_object_manager_interface, bus_object_interface;
 extern const BusInterface bus_list_interface, bus_dict_interface, bus_value_interface,
     bus_queue_interface, bus_lock_interface, bus_event_interface, bus_semaphore_interface,
-    bus_condition_interface, bus_shared_memory_interface;
+    bus_barrier_interface, bus_condition_interface, bus_shared_memory_interface;
 
 /* The interface for objects of @kind, NULL if there is none. */
 const BusInterface *bus_interface_of_kind (const char *kind);

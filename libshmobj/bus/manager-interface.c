@@ -38,6 +38,7 @@ check_options (const char *kind, GVariant *given, GError **error)
     { NULL, "existing" },     { NULL, "exclusive" },       { "queue", "maxsize" },
     { "queue", "capacity" },  { "shared-memory", "size" }, { "value", "initial" },
     { "semaphore", "value" }, { "semaphore", "maximum" },  { "semaphore", "recovers" },
+    { "barrier", "parties" },
   };
   GVariantDict options;
 

@@ -25,9 +25,10 @@
 #define IDS_AT_A_TIME 16  /* that a transaction takes */
 
 static const char *const kinds[] = {
-  [KIND_LIST] = "list",   [KIND_DICT] = "dict",           [KIND_QUEUE] = "queue",
-  [KIND_LOCK] = "lock",   [KIND_EVENT] = "event",         [KIND_MEMORY] = "shared-memory",
-  [KIND_VALUE] = "value", [KIND_SEMAPHORE] = "semaphore", [KIND_CONDITION] = "condition",
+  [KIND_LIST] = "list",           [KIND_DICT] = "dict",           [KIND_QUEUE] = "queue",
+  [KIND_LOCK] = "lock",           [KIND_EVENT] = "event",         [KIND_MEMORY] = "shared-memory",
+  [KIND_VALUE] = "value",         [KIND_SEMAPHORE] = "semaphore", [KIND_BARRIER] = "barrier",
+  [KIND_CONDITION] = "condition",
 };
 
 const char *

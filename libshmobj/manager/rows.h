@@ -51,6 +51,7 @@ typedef enum
   KIND_MEMORY = 6,
   KIND_VALUE = 7,
   KIND_SEMAPHORE = 9,
+  KIND_BARRIER = 11,
   KIND_CONDITION = 10,
 } ObjectKind;
 

@@ -25,10 +25,12 @@
 #include "manager/shmobj-manager.h"
 
 #include "base/fork.h"
+#include "base/barrier.h"
 #include "base/shmobj-error.h"
 #include "manager/manager-private.h"
 #include "manager/names.h"
 #include "manager/nameless.h"
+#include "objects/barrier-private.h"
 #include "objects/placed.h"
 #include "objects/queue-private.h"
 #include "objects/semaphore-private.h"
@@ -57,6 +59,7 @@ typedef struct
   guint maxsize;
   guint64 size;                     /* capacity of a queue */
   const SemaphoreLimits *semaphore; /* (unowned) */
+  guint parties;                    /* of a barrier */
   Arena *arena;                     /* (unowned) */
   ObjectRecord record;
   GObject *object; /* (owned): what was made */
@@ -113,6 +116,7 @@ static const struct
   [KIND_LOCK] = { CELL_LOCK, shmobj_lock_get_type },
   [KIND_EVENT] = { CELL_EVENT, shmobj_event_get_type },
   [KIND_SEMAPHORE] = { CELL_SEMAPHORE, shmobj_semaphore_get_type },
+  [KIND_BARRIER] = { CELL_BARRIER, shmobj_barrier_get_type },
   [KIND_CONDITION] = { CELL_CONDITION, shmobj_condition_get_type },
 };
 
@@ -179,6 +183,8 @@ take_cell (Making *making, GError **error)
   content = arena_content_at (making->arena, making->record.cell, cell, TRUE);
   if (content != NULL && making->kind == KIND_SEMAPHORE)
     semaphore_limits_fill (making->semaphore, content);
+  if (content != NULL && making->kind == KIND_BARRIER)
+    barrier_fill (content, making->parties);
   return TRUE; /* opening it tells what else is wrong with it */
 }
 
@@ -511,6 +517,44 @@ shmobj_manager_open_condition (ShmobjManager *self,
 
   return name == NULL ? shmobj_condition_new (NULL, error)
                       : open_object (&making, cancellable, error);
+}
+
+/**
+ * shmobj_manager_open_barrier:
+ * @self: a manager
+ * @name: (nullable): the barrier's name; %NULL for a new one without a name
+ * @flags: what to do if there is one, or none
+ * @parties: how many parties a new one is for
+ * @cancellable: (nullable): a cancellable
+ * @error: return location for an error
+ *
+ * Opens a barrier. One that exists is for as many parties as it was made for.
+ *
+ * Returns: (transfer full): the barrier, or %NULL with an error as of
+ *   [method@Shmobj.Manager.open_list], `G_IO_ERROR_INVALID_ARGUMENT` as of
+ *   [ctor@Shmobj.Barrier.new], or `G_IO_ERROR_NOT_SUPPORTED` for %SHMOBJ_OPEN_READ_ONLY
+ *
+ * Since: 1.0
+ */
+ShmobjBarrier *
+shmobj_manager_open_barrier (ShmobjManager *self,
+                             const char *name,
+                             ShmobjOpenFlags flags,
+                             guint parties,
+                             GCancellable *cancellable,
+                             GError **error)
+{
+  Making making = {
+    .manager = self, .name = name, .kind = KIND_BARRIER, .flags = flags, .parties = parties
+  };
+
+  g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
+
+  if (name == NULL)
+    return shmobj_barrier_new (parties, error);
+  if ((flags & SHMOBJ_OPEN_EXISTING) == 0 && !barrier_check_parties (parties, error))
+    return NULL;
+  return open_object (&making, cancellable, error);
 }
 
 /**

@@ -9,6 +9,7 @@
 #include "manager/shmobj-list.h"
 #include "manager/shmobj-value.h"
 #include "objects/shmobj-condition.h"
+#include "objects/shmobj-barrier.h"
 #include "objects/shmobj-event.h"
 #include "objects/shmobj-lock.h"
 #include "objects/shmobj-open-flags.h"
@@ -107,6 +108,13 @@ ShmobjCondition *shmobj_manager_open_condition (ShmobjManager *self,
                                                 ShmobjOpenFlags flags,
                                                 GCancellable *cancellable,
                                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
+SHMOBJ_AVAILABLE_IN_1_0
+ShmobjBarrier *shmobj_manager_open_barrier (ShmobjManager *self,
+                                            const char *name,
+                                            ShmobjOpenFlags flags,
+                                            guint parties,
+                                            GCancellable *cancellable,
+                                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 SHMOBJ_AVAILABLE_IN_1_0
 ShmobjSharedMemory *shmobj_manager_open_memory (ShmobjManager *self,
                                                 const char *name,

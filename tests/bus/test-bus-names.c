@@ -102,8 +102,8 @@ has_property (const BusInterface *interface, const char *name)
 static void
 test_complete (void)
 {
-  static const char *const kinds[] = { NULL,    "list",      "dict",          "queue", "lock",
-                                       "event", "semaphore", "shared-memory", "value" };
+  static const char *const kinds[] = { NULL,    "list",      "dict",    "queue",         "lock",
+                                       "event", "semaphore", "barrier", "shared-memory", "value" };
 
   for (gsize i = 0; i < G_N_ELEMENTS (kinds); i++)
     for (const BusInterface *const *interface = bus_interfaces_of (kinds[i]); *interface != NULL;

@@ -197,7 +197,8 @@ def run(command):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-KINDS = {"list": {}, "dict": {}, "value": {}, "queue": {}, "lock": {}, "event": {}, "semaphore": {}, "condition": {}, "shared-memory": {"size": 64}}
+KINDS = {"list": {}, "dict": {}, "value": {}, "queue": {}, "lock": {}, "event": {}, "semaphore": {}, "condition": {}, "barrier": {"parties": 2},
+         "shared-memory": {"size": 64}}
 
 
 class Export(unittest.TestCase):

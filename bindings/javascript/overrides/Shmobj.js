@@ -220,6 +220,13 @@ class Manager {
         return this.open_condition(name ?? null, ...opening(options));
     }
 
+    // `parties` is for how many it is made if there is none.
+    barrier(name, options) {
+        const {parties = 0, ...rest} = options ?? {};
+        const [flags, cancellable] = opening(rest);
+        return this.open_barrier(name ?? null, flags, index(parties), cancellable);
+    }
+
     queue(name, options) {
         return this.open_queue(name ?? null, ...opening(options, 'maxsize', 'capacity'));
     }
@@ -442,6 +449,7 @@ const METHODS = {
     },
     Listener: {accept: {waits: true}},
     Lock: {acquire: {waits: true}},
+    Barrier: {wait: {waits: true}},
     Semaphore: {acquire: {waits: true}, release: {args: [integer(1)]}},
     Event: {wait: {waits: true}},
     Condition: {wait: {waits: true}},

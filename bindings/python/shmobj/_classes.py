@@ -5,7 +5,7 @@ translated (shmobj._wrap), then come the protocols of Python, then what makes th
 import gi
 from gi.repository import Gio, GLib, GObject
 
-from . import _asyncio, _cancelling, _carrying, _connection, _containers, _errors, _listener, _loan, _locks, _manager
+from . import _asyncio, _barrier, _cancelling, _carrying, _connection, _containers, _errors, _listener, _loan, _locks, _manager
 from . import _memory, _message, _queue, _sharing, _values, _wrap
 
 
@@ -80,6 +80,7 @@ def adapt(module, extension):
     give(module.Condition, _locks.condition_methods(module), _locks.plain_condition_methods)
     _add(module.Lock, _asyncio.lock_methods(module.Lock))
     _add(module.Event, _asyncio.event_methods(module.Event))
+    _add(module.Barrier, _barrier.methods(module.Barrier))
     give(module.Semaphore, _locks.SemaphoreMethods, _locks.plain_semaphore_methods)
     _add(module.Semaphore, _asyncio.lock_methods(module.Semaphore))
     _add(module.Condition, _asyncio.condition_methods(module.Condition))

@@ -153,6 +153,10 @@ def methods(module):
             """The condition of that name, made with its lock if there is none."""
             return self.open_condition(name, flags, None)
 
+        def barrier(self, name=None, parties=0, flags=default):
+            """The barrier of that name, made for so many parties if there is none."""
+            return self.open_barrier(name, flags, parties, None)
+
         def memory(self, name=None, size=0, flags=default):
             """The memory of that name, made with that size if there is none."""
             return self.open_memory(name, flags, size, None)

@@ -256,6 +256,22 @@ test('semaphore', async () => {
     equal(manager.semaphore('s').get_value(), 2);
 });
 
+test('barrier', async () => {
+    const barrier = new Shmobj.Barrier({parties: 3});
+    const others = [barrier.wait_async(), barrier.wait_async()];
+    equal(barrier.get_n_waiting(), 2);
+    equal(barrier.wait(), 2);
+    equal(await Promise.all(others), [0, 1]);
+    await rejects(barrier.wait_async({timeout: 1}), Gio.IOErrorEnum, Gio.IOErrorEnum.TIMED_OUT);
+    throws(() => barrier.wait(), Shmobj.Error, Shmobj.Error.BROKEN);
+    equal(barrier.is_broken(), true);
+    barrier.reset();
+    equal([barrier.is_broken(), barrier.parties], [false, 3]);
+    const manager = Shmobj.Manager.new();
+    equal(manager.barrier('b', {parties: 1}).wait(), 0);
+    equal([manager.barrier('b').get_parties(), manager.lookup('b')], [1, 'barrier']);
+});
+
 test('lock/acquire', async () => {
     const lock = Shmobj.Lock.new();
     isTrue(lock.acquire());

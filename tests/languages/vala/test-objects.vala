@@ -230,6 +230,22 @@ void test_semaphore () {
   });
 }
 
+void test_barrier () {
+  check (() => {
+    var barrier = new Shmobj.Barrier (1);
+    assert (barrier.wait () == 0 && barrier.parties == 1);
+    var named = new Shmobj.Manager ().open_barrier ("b", Shmobj.OpenFlags.DEFAULT, 2);
+    try {
+      named.wait (1000);
+      assert_not_reached ();
+    } catch (IOError.TIMED_OUT error) {
+    }
+    assert (named.is_broken ());
+    named.reset ();
+    assert (!named.is_broken () && named.get_n_waiting () == 0);
+  });
+}
+
 void test_lock_and_event () {
   check (() => {
     var key = new Shmobj.Lock ();
@@ -378,6 +394,7 @@ int main (string[] args) {
   Test.add_func ("/vala/listener", test_listener);
   Test.add_func ("/vala/lock-and-event", test_lock_and_event);
   Test.add_func ("/vala/semaphore", test_semaphore);
+  Test.add_func ("/vala/barrier", test_barrier);
   Test.add_func ("/vala/condition", test_condition);
   Test.add_func ("/vala/handle-is-the-same-object", test_handles);
   Test.add_func ("/vala/pipe-carries-objects-and-descriptors", test_sent_objects);

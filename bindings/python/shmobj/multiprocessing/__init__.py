@@ -4,7 +4,7 @@
     from shmobj import multiprocessing as mp
 
 Processes are the standard library's, with all their start methods. Queue, Pipe, Lock, RLock, Event, Semaphore,
-Condition, Value, Array, Manager and shared_memory are libshmobj's, under the names and with the habits that they have there. What
+Condition, Barrier, Value, Array, Manager and shared_memory are libshmobj's, under the names and with the habits that they have there. What
 libshmobj does not have is not here either: nothing silently stands in for anything.
 """
 
@@ -30,6 +30,7 @@ from multiprocessing import (
 
 from . import _process
 from ._objects import (
+    Barrier,
     BoundedSemaphore,
     Condition,
     Event,
@@ -47,6 +48,7 @@ from .sharedctypes import Array, RawArray, RawValue, Value
 __all__ = [
     "Array",
     "AuthenticationError",
+    "Barrier",
     "BoundedSemaphore",
     "BufferTooShort",
     "Condition",
@@ -89,6 +91,7 @@ class _Context:
     TimeoutError = TimeoutError
 
     Array = staticmethod(Array)
+    Barrier = staticmethod(Barrier)
     BoundedSemaphore = staticmethod(BoundedSemaphore)
     Condition = staticmethod(Condition)
     Event = staticmethod(Event)

@@ -2,7 +2,7 @@
 """The objects that processes share, made as multiprocessing makes them: by functions."""
 
 from .._library import Shmobj
-from . import _joinable, _rlock
+from . import _barrier, _joinable, _rlock
 
 
 def _for_python(thing):
@@ -104,6 +104,12 @@ def Condition(lock=None):
     return Shmobj.Condition.new(lock)
 
 
+def Barrier(parties, action=None, timeout=None):
+    """A place where so many parties wait for each other. The last one calls action before the others go on; timeout is
+    for those that give none to wait()."""
+    return _barrier.Barrier(Shmobj.Barrier.new(parties), action, timeout)
+
+
 class Manager:
     """Makes lists, dicts and more that live as long as somebody uses them.
 
@@ -188,6 +194,11 @@ class Manager:
         """A condition, as Condition() of the module makes it."""
         self._open()
         return Condition(lock)
+
+    def Barrier(self, parties, action=None, timeout=None):
+        """A barrier, as Barrier() of the module makes it."""
+        self._open()
+        return Barrier(parties, action, timeout)
 
     def shutdown(self):
         """Ends this manager. What it made stays usable by whoever has it."""
