@@ -154,10 +154,86 @@ show_dict (ShmobjDict *dict, GError **error)
   return TRUE;
 }
 
-/* What there is to know of one of the other kinds: an a{sv} (owned). */
+/* ---- what there is to know of one of the other kinds ---- */
+
+static void
+add_lock (GVariantDict *facts, ShmobjManager *manager, const char *name, GError **error)
+{
+  g_autoptr (ShmobjLock) lock =
+      shmobj_manager_open_lock (manager, name, SHMOBJ_OPEN_EXISTING, NULL, error);
+
+  if (lock != NULL)
+    g_variant_dict_insert (facts, "locked", "b", shmobj_lock_is_locked (lock));
+}
+
+static void
+add_event (GVariantDict *facts, ShmobjManager *manager, const char *name, GError **error)
+{
+  g_autoptr (ShmobjEvent) event =
+      shmobj_manager_open_event (manager, name, SHMOBJ_OPEN_EXISTING, NULL, error);
+
+  if (event != NULL)
+    g_variant_dict_insert (facts, "set", "b", shmobj_event_is_set (event));
+}
+
+static void
+add_semaphore (GVariantDict *facts, ShmobjManager *manager, const char *name, GError **error)
+{
+  g_autoptr (ShmobjSemaphore) semaphore =
+      shmobj_manager_open_semaphore (manager, name, SHMOBJ_OPEN_EXISTING, 0, 0, TRUE, NULL, error);
+
+  if (semaphore == NULL)
+    return;
+  g_variant_dict_insert (facts, "value", "u", shmobj_semaphore_get_value (semaphore));
+  g_variant_dict_insert (facts, "maximum", "u", shmobj_semaphore_get_maximum (semaphore));
+  g_variant_dict_insert (facts, "recovers", "b", shmobj_semaphore_get_recovers (semaphore));
+}
+
+static void
+add_condition (GVariantDict *facts, ShmobjManager *manager, const char *name, GError **error)
+{
+  g_autoptr (ShmobjCondition) condition =
+      shmobj_manager_open_condition (manager, name, SHMOBJ_OPEN_EXISTING, NULL, error);
+
+  if (condition != NULL)
+    g_variant_dict_insert (facts, "waiters", "u", shmobj_condition_get_waiters (condition));
+}
+
+static void
+add_barrier (GVariantDict *facts, ShmobjManager *manager, const char *name, GError **error)
+{
+  g_autoptr (ShmobjBarrier) barrier =
+      shmobj_manager_open_barrier (manager, name, SHMOBJ_OPEN_EXISTING, 0, NULL, error);
+
+  if (barrier == NULL)
+    return;
+  g_variant_dict_insert (facts, "parties", "u", shmobj_barrier_get_parties (barrier));
+  g_variant_dict_insert (facts, "waiting", "u", shmobj_barrier_get_n_waiting (barrier));
+  g_variant_dict_insert (facts, "broken", "b", shmobj_barrier_is_broken (barrier));
+}
+
+static void
+add_memory (GVariantDict *facts, ShmobjManager *manager, const char *name, GError **error)
+{
+  g_autoptr (ShmobjSharedMemory) memory = shmobj_manager_open_memory (
+      manager, name, SHMOBJ_OPEN_EXISTING | SHMOBJ_OPEN_READ_ONLY, 0, NULL, error);
+
+  if (memory != NULL)
+    g_variant_dict_insert (facts, "size", "t", shmobj_shared_memory_get_size (memory));
+}
+
+/* An a{sv} (owned). */
 static GVariant *
 facts_of (ShmobjManager *manager, const char *kind, const char *name, GError **error)
 {
+  static const struct
+  {
+    const char *kind;
+    void (*add) (GVariantDict *facts, ShmobjManager *manager, const char *name, GError **error);
+  } kinds[] = {
+    { "lock", add_lock },           { "event", add_event },     { "semaphore", add_semaphore },
+    { "condition", add_condition }, { "barrier", add_barrier }, { "shared-memory", add_memory },
+  };
   GVariantDict facts;
 
   if (g_str_equal (kind, "queue"))
@@ -169,63 +245,9 @@ facts_of (ShmobjManager *manager, const char *kind, const char *name, GError **e
     }
 
   g_variant_dict_init (&facts, NULL);
-  if (g_str_equal (kind, "lock"))
-    {
-      g_autoptr (ShmobjLock) lock =
-          shmobj_manager_open_lock (manager, name, SHMOBJ_OPEN_EXISTING, NULL, error);
-
-      if (lock != NULL)
-        g_variant_dict_insert (&facts, "locked", "b", shmobj_lock_is_locked (lock));
-    }
-  else if (g_str_equal (kind, "event"))
-    {
-      g_autoptr (ShmobjEvent) event =
-          shmobj_manager_open_event (manager, name, SHMOBJ_OPEN_EXISTING, NULL, error);
-
-      if (event != NULL)
-        g_variant_dict_insert (&facts, "set", "b", shmobj_event_is_set (event));
-    }
-  else if (g_str_equal (kind, "semaphore"))
-    {
-      g_autoptr (ShmobjSemaphore) semaphore = shmobj_manager_open_semaphore (
-          manager, name, SHMOBJ_OPEN_EXISTING, 0, 0, TRUE, NULL, error);
-
-      if (semaphore != NULL)
-        {
-          g_variant_dict_insert (&facts, "value", "u", shmobj_semaphore_get_value (semaphore));
-          g_variant_dict_insert (&facts, "maximum", "u", shmobj_semaphore_get_maximum (semaphore));
-          g_variant_dict_insert (&facts, "recovers", "b",
-                                 shmobj_semaphore_get_recovers (semaphore));
-        }
-    }
-  else if (g_str_equal (kind, "condition"))
-    {
-      g_autoptr (ShmobjCondition) condition =
-          shmobj_manager_open_condition (manager, name, SHMOBJ_OPEN_EXISTING, NULL, error);
-
-      if (condition != NULL)
-        g_variant_dict_insert (&facts, "waiters", "u", shmobj_condition_get_waiters (condition));
-    }
-  else if (g_str_equal (kind, "barrier"))
-    {
-      g_autoptr (ShmobjBarrier) barrier =
-          shmobj_manager_open_barrier (manager, name, SHMOBJ_OPEN_EXISTING, 0, NULL, error);
-
-      if (barrier != NULL)
-        {
-          g_variant_dict_insert (&facts, "parties", "u", shmobj_barrier_get_parties (barrier));
-          g_variant_dict_insert (&facts, "waiting", "u", shmobj_barrier_get_n_waiting (barrier));
-          g_variant_dict_insert (&facts, "broken", "b", shmobj_barrier_is_broken (barrier));
-        }
-    }
-  else if (g_str_equal (kind, "shared-memory"))
-    {
-      g_autoptr (ShmobjSharedMemory) memory = shmobj_manager_open_memory (
-          manager, name, SHMOBJ_OPEN_EXISTING | SHMOBJ_OPEN_READ_ONLY, 0, NULL, error);
-
-      if (memory != NULL)
-        g_variant_dict_insert (&facts, "size", "t", shmobj_shared_memory_get_size (memory));
-    }
+  for (gsize i = 0; i < G_N_ELEMENTS (kinds); i++)
+    if (g_str_equal (kind, kinds[i].kind))
+      kinds[i].add (&facts, manager, name, error);
   return g_variant_ref_sink (g_variant_dict_end (&facts));
 }
 

@@ -207,15 +207,14 @@ gboolean
 barrier_open (Barrier *self, guint32 me, guint32 ticket)
 {
   guint64 word = atomic_load (&self->shared->word);
+  gboolean opened = FALSE;
 
-  strike_out (self, me, ticket);
-  while (GENERATION (word) == ticket && STATE (word) == HELD)
-    if (atomic_compare_exchange_strong (&self->shared->word, &word, next_of (word, FALSE)))
-      {
-        wake_all (self);
-        return TRUE;
-      }
-  return FALSE;
+  while (!opened && GENERATION (word) == ticket && STATE (word) == HELD)
+    opened = atomic_compare_exchange_strong (&self->shared->word, &word, next_of (word, FALSE));
+  strike_out (self, me, ticket); /* not before: who dies holding it is to be found out */
+  if (opened)
+    wake_all (self);
+  return opened;
 }
 
 /* How it is for the one with @ticket. */

@@ -177,6 +177,8 @@ take_cell (Making *making, GError **error)
 
   if (making->record.cell != 0) /* the function may run again */
     return TRUE;
+  if (making->kind == KIND_BARRIER && !barrier_check_parties (making->parties, error))
+    return FALSE;
   making->record.cell = arena_take_cell (making->arena, cell, error);
   if (making->record.cell == 0)
     return FALSE;
@@ -524,7 +526,7 @@ shmobj_manager_open_condition (ShmobjManager *self,
  * @self: a manager
  * @name: (nullable): the barrier's name; %NULL for a new one without a name
  * @flags: what to do if there is one, or none
- * @parties: how many parties a new one is for
+ * @parties: how many parties a new one is for; may be 0 where there is one
  * @cancellable: (nullable): a cancellable
  * @error: return location for an error
  *
@@ -550,11 +552,8 @@ shmobj_manager_open_barrier (ShmobjManager *self,
 
   g_return_val_if_fail (SHMOBJ_IS_MANAGER (self), NULL);
 
-  if (name == NULL)
-    return shmobj_barrier_new (parties, error);
-  if ((flags & SHMOBJ_OPEN_EXISTING) == 0 && !barrier_check_parties (parties, error))
-    return NULL;
-  return open_object (&making, cancellable, error);
+  return name == NULL ? shmobj_barrier_new (parties, error)
+                      : open_object (&making, cancellable, error);
 }
 
 /**

@@ -525,8 +525,8 @@ shmobj_manager_remove (ShmobjManager *self, const char *name, GError **error)
  * [class@Shmobj.Manager] names the errors that every call can have.
  *
  * Returns: (nullable): `list`, `dict`, `value`, `queue`, `lock`, `event`, `semaphore`,
- *   `condition`, `barrier` or `shared-memory`; %NULL without an error when there is no such name, or %NULL
- * with an error
+ *   `condition`, `barrier` or `shared-memory`; %NULL without an error when there is no such name,
+ * or %NULL with an error
  *
  * Since: 1.0
  */

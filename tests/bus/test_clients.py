@@ -303,7 +303,7 @@ class Watching(unittest.TestCase):
         self.root = dbus.Interface(self.bus.get_object(NAME, ROOT), NAME)
 
     def watched(self, kind, name):
-        path = self.root.Open(kind, name, dbus.Dictionary({}, signature="sv"))
+        path = self.root.Open(kind, name, dbus.Dictionary(KINDS[kind], signature="sv"))
         proxy = self.bus.get_object(NAME, path)
         self.assertEqual(dbus.Interface(proxy, NAME + ".Object").Watch() == 0, kind not in ("list", "dict", "value"))
         return proxy
