@@ -15,8 +15,12 @@ gboolean shmobj_dict_pop_frame_for (ShmobjDict *self,
                                     ShmobjFrame *out,
                                     GError **error);
 
-/* shmobj-dict.c: emits bind-failed. */
+/* shmobj-dict.c: emit the signals. */
+void shmobj_dict_tell_change (ShmobjDict *self, GQuark detail, GVariant *key);
 void shmobj_dict_tell_failure (ShmobjDict *self, const char *key, const GError *error);
+
+/* shmobj-dict-changes.c: tells what has changed since the last time. */
+gboolean shmobj_dict_follow (ShmobjContainer *container, GError **error);
 /* Somebody here knows the key as it is now, which was perhaps not told yet. So it will be told
  * again when the dict has changed, even if the key is then what was told last. */
 void shmobj_dict_doubt (ShmobjDict *self, GVariant *key);

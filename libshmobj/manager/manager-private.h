@@ -37,7 +37,7 @@ gboolean manager_run_in (ShmobjManager *self,
                          gpointer user_data,
                          GError **error);
 
-/* manager/shmobj-manager-objects.c */
+/* manager/making.c */
 gboolean manager_remove_name (ShmobjManager *self, const char *name, GError **error);
 /* When nobody else is there: removes what nobody can have any more. */
 gboolean

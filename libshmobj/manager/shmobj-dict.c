@@ -20,9 +20,7 @@
 
 #include "manager/dict-private.h"
 
-#include "manager/dict-mirror.h"
 #include "manager/normal.h"
-#include "manager/stored.h"
 #include "objects/handle.h"
 
 struct _ShmobjDict
@@ -46,104 +44,12 @@ enum
 
 static guint signals[N_SIGNALS];
 
-typedef struct
-{
-  ShmobjContainer *self;
-  GPtrArray *keys; /* that are news */
-  guint64 revision;
-} News;
-
-static gboolean
-read_news (StoreTxn *txn, gpointer data, GError **error)
-{
-  News *news = data;
-  Dict dict;
-
-  if (!dict_open (&dict, txn, news->self->id, error) ||
-      !dict_mirror_update (news->self->mirror, &dict, news->keys))
-    return FALSE;
-  news->revision = dict.record.object.revision;
-  return TRUE;
-}
-
-/* A detail that nobody connected to has no quark, and gets none: they are never freed. */
-static void
-emit_changed (ShmobjContainer *self, GBytes *stored)
-{
-  g_autoptr (GVariant) key = NULL;
-  GQuark detail = 0;
-  ShmobjFrame frame;
-  gsize size;
-  gconstpointer data = g_bytes_get_data (stored, &size);
-
-  if (frame_load (data, size, &frame))
-    key = stored_take_value (&frame, NULL);
-  if (key == NULL)
-    return;
-  if (g_variant_is_of_type (key, G_VARIANT_TYPE_STRING))
-    detail = g_quark_try_string (g_variant_get_string (key, NULL));
-  g_signal_emit (self, signals[CHANGED], detail, key);
-}
-
-/* Handlers have looked at the keys after the walk did: if the dict was changed meanwhile, perhaps
- * they saw what the walk did not. */
-static void
-doubt_keys (ShmobjContainer *self, GPtrArray *keys)
-{
-  ObjectHeader header;
-
-  if (self->mirror == NULL ||
-      (container_get_header (self, &header, NULL) && header.revision == self->told))
-    return;
-  for (guint i = 0; i < keys->len; i++)
-    dict_mirror_doubt (self->mirror, keys->pdata[i]);
-}
-
-static gboolean
-follow (ShmobjContainer *self, GError **error)
-{
-  g_autoptr (GPtrArray) keys = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
-  News news = { .self = self, .keys = keys, .revision = self->told };
-  gboolean is_news = self->told != 0, read;
-
-  if (self->mirror == NULL)
-    self->mirror = dict_mirror_new ();
-  read = container_read (self, read_news, &news, error);
-  self->told = news.revision;
-  for (guint i = 0; i < keys->len && is_news && self->watch != NULL; i++)
-    emit_changed (self, keys->pdata[i]);
-  if (keys->len > 0 && is_news)
-    doubt_keys (self, keys);
-  return read;
-}
-
-void
-shmobj_dict_doubt (ShmobjDict *self, GVariant *key)
-{
-  GHashTable *mirror = SHMOBJ_CONTAINER (self)->mirror;
-  g_autoptr (GBytes) bytes = NULL;
-  ShmobjFrame frame;
-  Normal normal;
-  gpointer stored;
-  gsize size;
-
-  shmobj_frame_set_variant (&frame, key);
-  if (mirror == NULL || !normal_init_key (&normal, &frame, NULL))
-    return;
-  size = frame_stored_size (&normal.frame);
-  stored = g_malloc (size);
-  frame_store (&normal.frame, stored);
-  normal_clear (&normal);
-  bytes = g_bytes_new_take (stored, size);
-  dict_mirror_doubt (mirror, bytes);
-}
-
 static void
 shmobj_dict_class_init (ShmobjDictClass *klass)
 {
   klass->parent_class.kind = KIND_DICT;
   klass->parent_class.handle_class = "Dict";
-  klass->parent_class.follow = follow;
+  klass->parent_class.follow = shmobj_dict_follow;
 
   /**
    * ShmobjDict::changed:
@@ -182,6 +88,12 @@ shmobj_dict_class_init (ShmobjDictClass *klass)
   signals[BIND_FAILED] =
       g_signal_new ("bind-failed", SHMOBJ_TYPE_DICT, G_SIGNAL_RUN_LAST | G_SIGNAL_DETAILED, 0, NULL,
                     NULL, NULL, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_ERROR);
+}
+
+void
+shmobj_dict_tell_change (ShmobjDict *self, GQuark detail, GVariant *key)
+{
+  g_signal_emit (self, signals[CHANGED], detail, key);
 }
 
 void

@@ -92,6 +92,19 @@ def plain_event_methods(cls):
     return Plain
 
 
+def wait_for(condition, predicate, timeout):
+    """Waits with the condition until predicate() is true. What it gave last."""
+    end = _wrap.end_of(timeout)
+    result = predicate()
+    while not result:
+        left = _wrap.left_of(end)
+        if left == 0:
+            break
+        condition.wait(left)
+        result = predicate()
+    return result
+
+
 def condition_methods(module):
     notify_property = module.Condition.notify
     notify_many, notify_all = module.Condition.notify_many, module.Condition.notify_all
@@ -132,15 +145,7 @@ def condition_methods(module):
 
         def wait_for(self, predicate, timeout=None):
             """Waits until predicate() is true. What it gave last, which is false when the time is over."""
-            end = _wrap.end_of(timeout)
-            result = predicate()
-            while not result:
-                left = _wrap.left_of(end)
-                if left == 0:
-                    break
-                self.wait(left)
-                result = predicate()
-            return result
+            return wait_for(self, predicate, timeout)
 
         def fileno(self):
             """A descriptor that is readable when check_wait() may succeed. For waiting, not for reading."""

@@ -37,6 +37,13 @@ def hold_for_ever(lock, held):
     signal.pause()
 
 
+def consume(condition, lock, things):
+    with lock, condition:
+        condition.wait_for(lambda: things.value > 0)
+        things.value -= 1
+        condition.notify_all()
+
+
 class Values(unittest.TestCase):
     def test_children_of_each_kind(self):
         for method in mp.get_all_start_methods():
@@ -115,6 +122,30 @@ class RecursiveLock(unittest.TestCase):
         with lock:
             self.assertTrue(self.in_thread(release))
             self.assertFalse(self.in_thread(lambda: lock.acquire(timeout=0.01)))
+
+    def test_condition_gives_it_back_altogether(self):
+        for method in mp.get_all_start_methods():
+            with self.subTest(method):
+                context = mp.get_context(method)
+                lock, things = context.RLock(), context.RawValue("i")
+                condition = context.Condition(lock)
+                children = [context.Process(target=consume, args=(condition, lock, things)) for _ in range(2)]
+                for child in children:
+                    child.start()
+                for _ in range(2):
+                    with condition, lock:
+                        things.value += 1
+                        condition.notify()
+                        self.assertTrue(condition.wait_for(lambda: things.value == 0, LONG))
+                        self.assertTrue(lock.is_owned())
+                for child in children:
+                    child.join()
+                self.assertEqual([child.exitcode for child in children], [0, 0])
+                with self.assertRaises(RuntimeError):
+                    condition.notify()
+                with condition:
+                    self.assertIs(condition.wait(0.001), False)
+                self.assertTrue(self.in_thread(lambda: lock.acquire(False) and not lock.release()))
 
     def in_thread(self, function):
         answers = []

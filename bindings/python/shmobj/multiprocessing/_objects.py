@@ -100,7 +100,9 @@ class Namespace:
 
 
 def Condition(lock=None):
-    """What those wait for who hold its lock; without one it makes its own."""
+    """What those wait for who hold its lock, a Lock or an RLock; without one it makes its own Lock."""
+    if isinstance(lock, _rlock.RLock):
+        return _rlock.Condition(lock, Shmobj.Condition.new(lock.lock))
     return Shmobj.Condition.new(lock)
 
 
