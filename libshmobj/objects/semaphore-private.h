@@ -2,6 +2,8 @@
 #pragma once
 
 #include "base/participants.h"
+#include "base/semaphore.h"
+#include "objects/placed.h"
 #include "objects/shmobj-semaphore.h"
 
 /* For the manager: what a new semaphore begins with. */
@@ -10,6 +12,16 @@ typedef struct
   guint value, maximum;
   gboolean recovers;
 } SemaphoreLimits;
+
+struct _ShmobjSemaphore
+{
+  Placed placed;
+  Semaphore semaphore; /* what base/semaphore.c needs, pointing into the place */
+  SemaphoreLimits limits;
+};
+
+/* Our token, or 0 with an error. */
+guint32 semaphore_enter (ShmobjSemaphore *self, GError **error);
 
 gboolean semaphore_limits_check (const SemaphoreLimits *limits, GError **error);
 /* @content: of a new cell. */
