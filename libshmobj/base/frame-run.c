@@ -62,7 +62,7 @@ frame_run_add_many (ShmobjFrameRun *run, const void *data, gsize size, gsize n)
   gsize at = run->size, end = run->size + size, n_paths = 0;
   FrameHeader header;
 
-  if (run->room - run->size < size && !make_room (run, size))
+  if (size < sizeof header || (run->room - run->size < size && !make_room (run, size)))
     return FALSE;
 
   memcpy (run->bytes + at, data, size);
