@@ -204,6 +204,39 @@ call_semaphore (ShmobjSemaphore *semaphore, guint call)
 }
 
 static void
+call_condition (ShmobjCondition *condition, guint call)
+{
+  ShmobjLock *lock = shmobj_condition_get_lock (condition);
+  GError *error = NULL;
+
+  shmobj_condition_get_waiters (condition);
+  if (call % 4 == 0)
+    expect_either (shmobj_condition_notify_all (condition, &error), &error);
+  else if (call % 4 == 1)
+    expect_either (shmobj_condition_notify_one (condition, &error), &error);
+  else if (lock != NULL && !shmobj_lock_is_owned (lock))
+    expect_either (shmobj_lock_acquire (lock, 0, NULL, &error), &error);
+  else
+    expect_either (shmobj_condition_wait (condition, 0, NULL, &error), &error);
+}
+
+static void
+call_barrier (ShmobjBarrier *barrier, guint call)
+{
+  GError *error = NULL;
+
+  shmobj_barrier_get_parties (barrier);
+  shmobj_barrier_get_n_waiting (barrier);
+  shmobj_barrier_is_broken (barrier);
+  if (call % 4 == 0)
+    expect_either (shmobj_barrier_reset (barrier, &error), &error);
+  else if (call % 8 == 1)
+    expect_either (shmobj_barrier_abort (barrier, &error), &error);
+  else
+    expect_either (shmobj_barrier_wait (barrier, 0, NULL, &error) >= 0, &error);
+}
+
+static void
 call_memory (ShmobjSharedMemory *memory, guint call, Input *input)
 {
   guint64 size = shmobj_shared_memory_get_size (memory), offset = input_byte (input);
@@ -234,6 +267,10 @@ use_object (ShmobjShareable *object, Input *input)
         call_event (SHMOBJ_EVENT (object), call);
       else if (SHMOBJ_IS_SEMAPHORE (object))
         call_semaphore (SHMOBJ_SEMAPHORE (object), call);
+      else if (SHMOBJ_IS_CONDITION (object))
+        call_condition (SHMOBJ_CONDITION (object), call);
+      else if (SHMOBJ_IS_BARRIER (object))
+        call_barrier (SHMOBJ_BARRIER (object), call);
       else
         call_memory (SHMOBJ_SHARED_MEMORY (object), call, input);
     }

@@ -66,6 +66,26 @@ good_end (void)
   return SHMOBJ_SHAREABLE (shmobj_pipe_steal_start (pipe, NULL));
 }
 
+/* Each of these with somebody's note. */
+static ShmobjShareable *
+good_semaphore (void)
+{
+  ShmobjSemaphore *semaphore = shmobj_semaphore_new (3, 9, NULL);
+
+  g_assert_true (shmobj_semaphore_acquire (semaphore, 0, NULL, NULL));
+  return SHMOBJ_SHAREABLE (semaphore);
+}
+
+static ShmobjShareable *
+good_barrier (void)
+{
+  ShmobjBarrier *barrier = shmobj_barrier_new (3, NULL);
+  guint ticket;
+
+  g_assert_cmpint (shmobj_barrier_arrive (barrier, FALSE, &ticket, NULL), ==, 0);
+  return SHMOBJ_SHAREABLE (barrier);
+}
+
 static ShmobjShareable *
 good_object (guint class)
 {
@@ -79,6 +99,12 @@ good_object (guint class)
       return SHMOBJ_SHAREABLE (shmobj_lock_new (NULL));
     case 3:
       return SHMOBJ_SHAREABLE (shmobj_event_new (NULL));
+    case 4:
+      return good_semaphore ();
+    case 5:
+      return SHMOBJ_SHAREABLE (shmobj_condition_new (NULL, NULL));
+    case 6:
+      return good_barrier ();
     default:
       return SHMOBJ_SHAREABLE (shmobj_shared_memory_new (5000, NULL));
     }
@@ -93,7 +119,7 @@ good_object (guint class)
     SLOTS_OFFSET, 3 * sizeof (Slot)                                                                \
   }
 #define CELLS                                                                                      \
-  { OBJECT_OFFSET, 8 }, { ARENA_CELLS_OFFSET, 4 * sizeof (ArenaCell) }
+  { OBJECT_OFFSET, 8 }, { ARENA_CELLS_OFFSET, 12 * sizeof (ArenaCell) }
 
 static const Place places[][PLACES] = {
   { { OBJECT_OFFSET, sizeof (RingShared) },
@@ -108,6 +134,9 @@ static const Place places[][PLACES] = {
     SLOTS,
     { PIPE_DATA, 256 },
     { PIPE_DATA + 2 * LAYOUT_PAGE, 256 } },
+  { CELLS, CELLS, HEADER, SLOTS },
+  { CELLS, CELLS, HEADER, SLOTS },
+  { CELLS, CELLS, HEADER, SLOTS },
   { CELLS, CELLS, HEADER, SLOTS },
   { CELLS, CELLS, HEADER, SLOTS },
   { { 0, 5000 }, { 0, 5000 }, { 0, 5000 }, { 0, 5000 }, { 0, 5000 }, { 0, 5000 } },
