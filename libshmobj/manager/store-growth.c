@@ -116,6 +116,7 @@ remap (Store *store, guint64 size)
   while (atomic_load (&store->readers) > 0)
     sched_yield ();
   rc = mdb_env_set_mapsize (store->env, size);
+  atomic_fetch_add (&store->mappings, 1);
   atomic_store (&store->remapping, 0);
   return rc;
 }

@@ -33,6 +33,26 @@ struct _StoreCursors
   StoreCursor places[STORE_CURSORS];
 };
 
+/* store-readers.c: a read transaction, and the rows that it was asked for last */
+#define STORE_SEEN_BITS 4
+#define STORE_SEEN (1 << STORE_SEEN_BITS)
+#define STORE_SEEN_KEY 32 /* longer keys are not remembered */
+
+typedef struct
+{
+  gsize key_size; /* 0: nothing is remembered here */
+  StoreBytes value;
+  guint8 key[STORE_SEEN_KEY];
+} StoreSeen;
+
+struct _StoreReader
+{
+  MDB_txn *handle; /* (owned) */
+  gsize commit;    /* whose rows it has seen, */
+  guint mappings;  /* at which addresses */
+  StoreSeen seen[STORE_SEEN];
+};
+
 struct _Store
 {
   gatomicrefcount references;
@@ -64,7 +84,8 @@ struct _Store
   /* Growth unmaps. Readers are counted in, and who remaps waits until none is left. */
   atomic_int readers;
   atomic_int remapping;
-  _Atomic (MDB_txn *) pool[STORE_POOL];
+  atomic_uint mappings; /* how often that was */
+  _Atomic (StoreReader *) pool[STORE_POOL];
 };
 
 /* store.c */
@@ -79,6 +100,14 @@ int store_adopt (Store *store);
 int store_adopt_locked (Store *store);
 int store_grow_locked (Store *store, gsize bytes);
 gboolean store_has_room (Store *store, gsize bytes);
+
+/* store-readers.c. 0, or what LMDB says; then nobody was taken. */
+int readers_take (Store *store, StoreReader **reader);
+void readers_give (Store *store, StoreReader *reader);
+/* As mdb_get(). */
+int readers_get (StoreTxn *txn, MDB_val *key, MDB_val *value);
+/* Of an environment that is to be closed; or, in a forked child, of the parent's. */
+void readers_free (Store *store, gboolean forked);
 
 /* store-cursors.c: for rows of a write transaction. They answer as LMDB does. */
 void cursors_begin (StoreTxn *txn);

@@ -52,7 +52,9 @@ store_get (StoreTxn *txn, const void *key, gsize key_size, StoreBytes *value)
       return row->state == OVERLAY_PUT;
     }
 
-  if (txn->cursors != NULL)
+  if (txn->reader != NULL)
+    rc = readers_get (txn, &k, &v);
+  else if (txn->cursors != NULL)
     rc = cursors_get (txn, &k, &v);
   else
     rc = mdb_get (txn->handle, txn->store->rows, &k, &v);

@@ -2,9 +2,8 @@
 
 /* Transactions of a store, and the rows in them.
  *
- * Reading takes no lock: a transaction from the pool is renewed (it then sees the last committed
- * state), used, reset and put back. It never outlives the call that began it: an open one would
- * pin the pages that it sees, and the store would grow by all that is written meanwhile.
+ * Reading takes no lock: it has a transaction of store-readers.c, which never outlives the call
+ * that began it.
  *
  * Writing goes through the gate, then through LMDB's own mutex, which by then is free: LMDB's can
  * neither be tried nor time out. A writer that finds the map full leaves its transaction, grows the
@@ -17,125 +16,27 @@
 
 #include "base/shmobj-error.h"
 
-#include <sched.h>
-
 #define DOING_READ "Reading"
 #define DOING_WRITE "Writing"
-
-static void
-reader_in (Store *store)
-{
-  for (;;)
-    {
-      atomic_fetch_add (&store->readers, 1);
-      if (G_LIKELY (atomic_load (&store->remapping) == 0))
-        return;
-      atomic_fetch_sub (&store->readers, 1);
-      while (atomic_load (&store->remapping) != 0)
-        sched_yield ();
-    }
-}
-
-static void
-reader_out (Store *store)
-{
-  atomic_fetch_sub (&store->readers, 1);
-}
-
-/* Threads begin their search at different places, so that they seldom meet. */
-static guint
-pool_place (void)
-{
-  static _Thread_local guint place;
-  static atomic_uint last;
-
-  if (G_UNLIKELY (place == 0))
-    place = 1 + atomic_fetch_add (&last, 1) % STORE_POOL;
-  return place - 1;
-}
-
-static MDB_txn *
-pool_take (Store *store)
-{
-  guint place = pool_place ();
-  MDB_txn *txn = NULL;
-
-  for (guint i = 0; i < STORE_POOL && txn == NULL; i++, place = (place + 1) % STORE_POOL)
-    if (atomic_load_explicit (&store->pool[place], memory_order_relaxed) != NULL)
-      txn = atomic_exchange (&store->pool[place], NULL);
-  return txn;
-}
-
-static void
-pool_give (Store *store, MDB_txn *txn)
-{
-  guint place = pool_place ();
-
-  for (guint i = 0; i < STORE_POOL; i++, place = (place + 1) % STORE_POOL)
-    {
-      MDB_txn *expected = NULL;
-
-      if (atomic_compare_exchange_strong (&store->pool[place], &expected, txn))
-        return;
-    }
-  mdb_txn_abort (txn);
-}
-
-/* What LMDB copied of a header may be half of the next one, if we slept meanwhile. */
-static int
-renew (Store *store, MDB_txn *handle)
-{
-  int rc;
-
-  while ((rc = mdb_txn_renew (handle)) == 0 &&
-         G_UNLIKELY (!store_headers_kept (&store->headers, mdb_txn_id (handle))))
-    mdb_txn_reset (handle);
-  if (G_UNLIKELY (rc != 0))
-    mdb_txn_abort (handle);
-  return rc;
-}
-
-static int
-renew_or_begin (Store *store, MDB_txn **handle)
-{
-  int rc;
-
-  *handle = pool_take (store);
-  if (G_LIKELY (*handle != NULL))
-    return renew (store, *handle);
-
-  rc = mdb_txn_begin (store->env, NULL, MDB_RDONLY, handle);
-  if (rc == MDB_READERS_FULL && mdb_reader_check (store->env, NULL) == 0)
-    rc = mdb_txn_begin (store->env, NULL, MDB_RDONLY, handle);
-  if (rc != 0)
-    return rc;
-  mdb_txn_reset (*handle);
-  return renew (store, *handle);
-}
 
 gboolean
 store_read_begin (Store *store, StoreTxn *txn, GError **error)
 {
-  MDB_txn *handle;
+  StoreReader *reader;
   int rc;
 
   if (!store_enter (store, error))
     return FALSE;
 
-  for (;;)
+  while (G_UNLIKELY ((rc = readers_take (store, &reader)) != 0))
     {
-      reader_in (store);
-      rc = renew_or_begin (store, &handle);
-      if (G_LIKELY (rc == 0))
-        break;
-      reader_out (store);
       if (rc == MDB_MAP_RESIZED)
         rc = store_adopt (store);
       if (rc != 0)
         return store_fail (store, rc, DOING_READ, error);
     }
 
-  *txn = (StoreTxn){ .store = store, .handle = handle };
+  *txn = (StoreTxn){ .store = store, .handle = reader->handle, .reader = reader };
   return !store_has_transactions (store) || store_transaction_join (txn, error);
 }
 
@@ -144,10 +45,8 @@ store_read_end (StoreTxn *txn, GError **error)
 {
   Store *store = txn->store;
 
-  mdb_txn_reset (txn->handle);
-  pool_give (store, txn->handle);
-  reader_out (store);
-  txn->handle = NULL;
+  readers_give (store, txn->reader);
+  txn->handle = txn->reader = NULL;
   if (G_UNLIKELY (txn->transaction != NULL))
     store_transaction_unlock (txn->transaction);
   return txn->failure == 0 || store_fail (store, txn->failure, DOING_READ, error);

@@ -316,8 +316,7 @@ store_open_after_fork (Store *store, GError **error)
       store->transactions = store->reserver = NULL;
       store->n_transactions = 0;
       store->readers = store->remapping = 0;
-      for (guint i = 0; i < STORE_POOL; i++)
-        store->pool[i] = NULL;
+      readers_free (store, TRUE);
       opened = open_here (store, error);
     }
   g_mutex_unlock (&opening_mutex);
@@ -456,9 +455,7 @@ store_free (Store *store)
 {
   if (store->generation == fork_generation ())
     {
-      for (guint i = 0; i < STORE_POOL; i++)
-        if (store->pool[i] != NULL)
-          mdb_txn_abort (store->pool[i]);
+      readers_free (store, FALSE);
       mdb_env_close (store->env);
       store_headers_close (&store->headers);
       store_leave_clean (store->path);

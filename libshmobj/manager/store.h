@@ -17,6 +17,7 @@
 typedef struct _Store Store;
 typedef struct _StoreTransaction StoreTransaction;
 typedef struct _StoreCursors StoreCursors;
+typedef struct _StoreReader StoreReader;
 
 #define STORE_KEY_MAX 500 /* bytes of a key; LMDB as distributions build it takes 511 */
 
@@ -30,6 +31,7 @@ typedef struct
 {
   Store *store;
   gpointer handle;               /* (owned by the store): the transaction behind it */
+  StoreReader *reader;           /* (unowned) (nullable): of a read */
   StoreCursors *cursors;         /* (unowned) (nullable): of a write, where it has been */
   Overlay *overlay;              /* (unowned) (nullable): changes go there; of @transaction */
   StoreTransaction *transaction; /* (unowned) (nullable): over several objects */
