@@ -139,7 +139,7 @@ create_unless_there (StoreTxn *txn, gpointer data, GError **error)
 static gboolean
 look (Store *store, NameOpen *how, gboolean *found, GError **error)
 {
-  ObjectKind kind;
+  ObjectKind kind = 0;
   StoreTxn txn;
 
   if (!store_read_begin (store, &txn, error))
