@@ -6,46 +6,18 @@
 #include <shmobj.h>
 
 #include "../fork-child.h"
-#include "containers-fixture.h"
 #include "manager/container.h"
 #include "manager/manager-private.h"
 #include "manager/store-private.h"
+#include "transaction-fixture.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define WAIT_US (60 * G_USEC_PER_SEC)
 #define MANY 100 /* more than are numbered at a time */
 
 static const char *const kinds[] = { "list", "dict",  "value",        "queue",
                                      "lock", "event", "shared-memory" };
-
-static ShmobjTransaction *
-begin (Fixture *self)
-{
-  g_autoptr (GError) error = NULL;
-  ShmobjTransaction *transaction = shmobj_manager_begin (self->manager, WAIT_US, NULL, &error);
-
-  g_assert_no_error (error);
-  return transaction;
-}
-
-static void
-commit (ShmobjTransaction *transaction)
-{
-  g_autoptr (GError) error = NULL;
-
-  shmobj_transaction_commit (transaction, &error);
-  g_assert_no_error (error);
-  g_object_unref (transaction);
-}
-
-static void
-roll_back (ShmobjTransaction *transaction)
-{
-  shmobj_transaction_rollback (transaction);
-  g_object_unref (transaction);
-}
 
 static gpointer
 try_open (Fixture *self, const char *kind, const char *name, ShmobjOpenFlags flags, GError **error)

@@ -4,41 +4,12 @@
 
 #include <shmobj.h>
 
-#include "containers-fixture.h"
 #include "manager/container.h"
 #include "manager/manager-private.h"
 #include "manager/store-private.h"
+#include "transaction-fixture.h"
 
 #include <string.h>
-
-#define WAIT_US (60 * G_USEC_PER_SEC)
-
-static ShmobjTransaction *
-begin (Fixture *self)
-{
-  g_autoptr (GError) error = NULL;
-  ShmobjTransaction *transaction = shmobj_manager_begin (self->manager, WAIT_US, NULL, &error);
-
-  g_assert_no_error (error);
-  return transaction;
-}
-
-static void
-commit (ShmobjTransaction *transaction)
-{
-  g_autoptr (GError) error = NULL;
-
-  shmobj_transaction_commit (transaction, &error);
-  g_assert_no_error (error);
-  g_object_unref (transaction);
-}
-
-static void
-roll_back (ShmobjTransaction *transaction)
-{
-  shmobj_transaction_rollback (transaction);
-  g_object_unref (transaction);
-}
 
 /* One change of each; afterwards the three agree on @n. */
 static gboolean
